@@ -1,0 +1,1 @@
+"""All that a packet touches. Read ``pipeline.py`` first: a packet's way on one screen."""

@@ -1,0 +1,80 @@
+"""The one place that names numba options and the compiled kernels' cache.
+
+numba decides whether a cached kernel is stale by the time stamp of the file that defines it alone: a callee edited in
+another file would go unnoticed. So every set of kernel sources gets a cache folder of its own, named by a digest of all
+of them and of whatever else shapes the machine code. Nothing in such a folder can be stale.
+
+``TAPESTRY_CACHE_DIR`` moves the folder; ``NUMBA_DISABLE_JIT=1`` runs kernels as plain Python and
+``NUMBA_BOUNDSCHECK=1`` checks every index, each with a cache of its own.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite
+import numba
+import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+KERNEL_PACKAGES = ("dataplane", "encap", "nat")
+KEPT_CACHES = 6
+
+JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+
+
+def source_digest(root: Path) -> str:
+    """Return a digest of every Python source below ``root`` that kernels may be compiled from."""
+    digest = hashlib.blake2b(digest_size=10)
+    for package in KERNEL_PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__, platform.machine())
+    options = (numba.config.BOUNDSCHECK, numba.config.OPT, numba.config.CPU_NAME, numba.config.CPU_FEATURES)
+    digest.update(repr((versions, options)).encode())
+    return digest.hexdigest()
+
+
+def cache_home() -> Path:
+    """Return the folder that holds one cache folder per set of sources."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(os.environ.get("TAPESTRY_CACHE_DIR") or os.path.join(base, "tapestry", "kernels"))
+
+
+def select_cache() -> Path:
+    """Make numba keep its compiled code in the folder of the present sources; return that folder."""
+    root = Path(__file__).resolve().parent.parent
+    folder = cache_home() / source_digest(root)
+    try:
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            drop_old_caches(folder.parent)
+    except OSError:
+        pass  # A home that cannot be written costs the cache: numba then falls back to its own choice of folder.
+    numba.config.CACHE_DIR = str(folder)
+    return folder
+
+
+def drop_old_caches(home: Path) -> None:
+    """Remove all but the newest few cache folders, so that edits do not fill the disk."""
+    folders = sorted((f for f in home.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime, reverse=True)
+    for folder in folders[KEPT_CACHES:]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+CACHE_FOLDER = select_cache()
+
+
+def kernel(function: Function) -> Function:
+    """Compile ``function`` to machine code on first call, without the interpreter, and cache it on disk.
+
+    ``nogil`` lets a worker's other threads run; ``error_model="numpy"`` keeps division from raising.
+    """
+    return numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=None)(function)  # type: ignore[no-any-return]

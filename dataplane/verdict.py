@@ -1,0 +1,71 @@
+"""What becomes of a frame: the verdicts, and the one list of drop reasons.
+
+Every frame that does not go out has exactly one reason out of ``DROP_REASONS``. The list makes the code, the name, the
+help text, the counter, the metric and the page in docs/. A number, once given, is never used for anything else: retire
+an entry by keeping its line with ``retired=True``.
+"""
+
+from typing import Final, NamedTuple
+
+FORWARD: Final = 0
+DROP: Final = 1
+CONSUME: Final = 2
+
+VERDICT_NAMES: Final = ("forward", "drop", "consume")
+
+REASONS_CAPACITY: Final = 128
+"""Room for drop counters in every port's record; raising it changes the shared memory's layout."""
+
+
+class DropReason(NamedTuple):
+    """One way for a frame to end: its number, its stable name, and a sentence for whoever asks why."""
+
+    number: int
+    name: str
+    help: str
+    retired: bool = False
+
+
+RUNT: Final = 1
+OVERSIZE: Final = 2
+SOURCE_MAC_MULTICAST: Final = 3
+SOURCE_MAC_ZERO: Final = 4
+RESERVED_MULTICAST: Final = 5
+TRUNCATED_VLAN: Final = 6
+VLAN_NOT_MEMBER: Final = 7
+SPOOFED_MAC: Final = 8
+SPOOFED_ADDRESS: Final = 9
+STORM_BROADCAST: Final = 10
+STORM_MULTICAST: Final = 11
+STORM_UNKNOWN_UNICAST: Final = 12
+STATIC_MAC_ELSEWHERE: Final = 13
+SAME_PORT: Final = 14
+ISOLATED: Final = 15
+PORT_DOWN: Final = 16
+NO_RECEIVER: Final = 17
+TRANSMIT_FAILED: Final = 18
+
+DROP_REASONS: Final = (
+    DropReason(RUNT, "runt", "shorter than an Ethernet header (14 bytes)"),
+    DropReason(OVERSIZE, "oversize", "longer than the largest frame the fabric carries (9,216 bytes)"),
+    DropReason(SOURCE_MAC_MULTICAST, "source_mac_multicast", "the source MAC is a group address, which nobody can own"),
+    DropReason(SOURCE_MAC_ZERO, "source_mac_zero", "the source MAC is all zeros"),
+    DropReason(
+        RESERVED_MULTICAST, "reserved_multicast", "sent to 01:80:c2:00:00:0x, which no bridge forwards (IEEE 802.1Q 8.6.3)"
+    ),
+    DropReason(TRUNCATED_VLAN, "truncated_vlan", "ends inside its VLAN tag"),
+    DropReason(VLAN_NOT_MEMBER, "vlan_not_member", "its VLAN is not one that the port carries"),
+    DropReason(SPOOFED_MAC, "spoofed_mac", "the source MAC is not the port's own"),
+    DropReason(SPOOFED_ADDRESS, "spoofed_address", "the source address is not one of the port's own"),
+    DropReason(STORM_BROADCAST, "storm_broadcast", "over the port's limit of broadcast frames a second"),
+    DropReason(STORM_MULTICAST, "storm_multicast", "over the port's limit of multicast frames a second"),
+    DropReason(STORM_UNKNOWN_UNICAST, "storm_unknown_unicast", "over the port's limit of flooded unicast frames a second"),
+    DropReason(STATIC_MAC_ELSEWHERE, "static_mac_elsewhere", "the source MAC is fixed to another port"),
+    DropReason(SAME_PORT, "same_port", "its destination lies behind the port it came from, and hairpin is off"),
+    DropReason(ISOLATED, "isolated", "the network keeps its endpoints apart (icc: false)"),
+    DropReason(PORT_DOWN, "port_down", "the port of its destination is down"),
+    DropReason(NO_RECEIVER, "no_receiver", "flooded, and no other port is there to receive it"),
+    DropReason(TRANSMIT_FAILED, "transmit_failed", "every port it should leave by refused it"),
+)
+
+REASON_NAMES: Final = {reason.number: reason.name for reason in DROP_REASONS}

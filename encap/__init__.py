@@ -1,0 +1,1 @@
+"""Tunnels: what wraps a frame to carry it between nodes."""

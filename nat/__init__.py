@@ -1,0 +1,1 @@
+"""Address translation: what rewrites a packet's addresses and ports."""
