@@ -1,0 +1,132 @@
+"""The desired state of one node's fabric, frozen: what configuration and the API produce and the tables are built from.
+
+Nothing here reads files or touches the system. Two configurations compare equal when they mean the same, so that
+applying a new one is applying the difference.
+"""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from typing import Literal
+
+Address = IPv4Address | IPv6Address
+Subnet = IPv4Network | IPv6Network
+Interface = IPv4Interface | IPv6Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One bridge domain, with the subnets its endpoints get their addresses from."""
+
+    name: str
+    mode: Literal["bridge", "none"] = "bridge"
+    subnets: tuple[Subnet, ...] = ()
+    gateway: tuple[Address, ...] = ()
+    internal: bool = False
+    icc: bool = True
+    mtu: int = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A TAP device named ``ifname``; ``netns`` is a name, a path such as /proc/1/ns/net, or None for the agent's own."""
+
+    ifname: str
+    netns: str | None = None
+    make_netns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """An existing interface of the agent's own namespace, reached through AF_PACKET."""
+
+    ifname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pcap:
+    """A port that only `tapestry replay` opens: fed from captures, recorded to captures."""
+
+
+Attachment = Tap | Nic | Pcap
+
+
+@dataclass(frozen=True, slots=True)
+class Vlan:
+    """How a port takes part in a VLAN-aware network: ``access`` alone, or ``trunk`` with an optional ``native``."""
+
+    access: int | None = None
+    trunk: frozenset[int] = frozenset()
+    native: int | None = None
+
+    @property
+    def is_trunk(self) -> bool:
+        return self.access is None
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """Limits in frames a second for what a port may make the fabric flood; None is unlimited."""
+
+    broadcast: int | None = None
+    multicast: int | None = None
+    unknown_unicast: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One attachment to a network. ``mac`` is six bytes, big-endian on the wire; None where nobody told us.
+
+    ``mac_known`` says that frames must carry ``mac`` when ``spoof_check`` is on: it was written down, or the device is
+    ours and we set it.
+    """
+
+    name: str
+    network: str
+    attachment: Attachment
+    addresses: tuple[Interface, ...] = ()
+    mac: bytes = b""
+    mac_known: bool = False
+    namespace: str = "default"
+    labels: tuple[tuple[str, str], ...] = ()
+    named_ports: tuple[tuple[str, int, str], ...] = ()
+    endpoint: bool = True
+    spoof_check: bool = False
+    hairpin: bool = False
+    vlan: Vlan | None = None
+    storm: Storm = field(default_factory=Storm)
+    static_macs: tuple[bytes, ...] = ()
+    max_macs: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds."""
+
+    fdb_s: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Capacities that shape the shared memory: a change of these needs a restart."""
+
+    fdb: int = 65536
+    macs_per_port: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One configuration file, validated and with every default filled in."""
+
+    node: str
+    workers: int = 1
+    networks: tuple[Network, ...] = ()
+    ports: tuple[Port, ...] = ()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: Limits = field(default_factory=Limits)
+
+    def network(self, name: str) -> Network:
+        """Return the network of that name; KeyError if there is none (validation rules that out for ports' networks)."""
+        for network in self.networks:
+            if network.name == name:
+                return network
+        raise KeyError(name)
