@@ -1,0 +1,48 @@
+"""One driver for whatever switches frames: the naive twin and the real pipeline answer the same question.
+
+``run_naive`` and ``run_switch`` take a configuration and arrivals in time order and tell each frame's outcome and what
+was counted. Nothing here needs root.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from control.model import Configuration
+from tests.naive.switch import Outcome, Switch
+
+
+class Arrival(NamedTuple):
+    """A frame that comes in at ``port`` at ``time_ns``, nanoseconds since the epoch."""
+
+    port: str
+    frame: bytes
+    time_ns: int
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the ports suffer while the frames come: links that are down, ports that take no frame."""
+
+    down: frozenset[str] = frozenset()
+    refusing: frozenset[str] = frozenset()
+
+
+CALM = Conditions()
+
+
+@dataclass
+class Run:
+    """What a run did: one outcome per arrival, the FDB's counters, and drops by (port, reason)."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    counters: Counter[str] = field(default_factory=Counter)
+    drops: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+def run_naive(configuration: Configuration, arrivals: Sequence[Arrival], conditions: Conditions = CALM) -> Run:
+    """Switch ``arrivals`` in plain Python."""
+    twin = Switch(configuration, conditions.down, conditions.refusing)
+    outcomes = [twin.receive(*arrival) for arrival in arrivals]
+    return Run(outcomes, twin.counters, twin.drops)
