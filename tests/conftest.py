@@ -1,0 +1,50 @@
+"""Settings for all tests: what skips and why, hypothesis without deadlines, one printed seed for whatever is random.
+
+``TAPESTRY_TEST_SEED=N pytest …`` repeats a run's random choices.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import netns
+from tests.scale import scaled
+
+SEED = int(os.environ.get("TAPESTRY_TEST_SEED") or random.SystemRandom().randrange(2**32))
+
+settings.register_profile(
+    "tapestry",
+    deadline=None,
+    max_examples=scaled(100, jit_off=5),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tapestry")
+
+
+def pytest_report_header() -> str:
+    return f"random seed: {SEED} (repeat with TAPESTRY_TEST_SEED={SEED})"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("netns"):
+        netns.require_root()
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """A seed for this test: the run's, with the test's name; shown when the test fails."""
+    own = random.Random(f"{SEED} {request.node.nodeid}").randrange(2**32)
+    print(f"seed of this test: {own} (the run's: TAPESTRY_TEST_SEED={SEED})")
+    return own
+
+
+@pytest.fixture
+def make_namespace() -> Iterator[Callable[[str], netns.Namespace]]:
+    """A function that makes a namespace, by a hint for its name; all are removed when the test ends."""
+    with ExitStack() as stack:
+        yield lambda hint="ns": stack.enter_context(netns.namespaces(hint))[0]
