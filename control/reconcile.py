@@ -1,0 +1,144 @@
+"""Desired against applied: which steps, in which order, take the machine from one to the other. Pure: no I/O, no clock.
+
+Goals: applying the difference touches nothing that stays; the same difference is never empty twice; the order in which
+a configuration lists its ports, and whether it changed in one step or in ten, makes no difference to where it ends.
+
+Invariants of a plan, at every prefix of it:
+- two open devices never share a name in one namespace,
+- a device is opened in a namespace only after the namespace was asked for, and a namespace is let go only when empty.
+
+Limits: it plans what the agent commits to. A device that cannot be opened right now is the business of the port's
+keeper, which tries again; it is not planned anew.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from control.model import Configuration, Nic, Pcap, Port, Tap
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What one port needs of the system: which device, where, and what is set on it.
+
+    ``netns`` None is the agent's own namespace. ``addresses`` are in CIDR form; ``mac`` is aa:bb:cc:dd:ee:ff or empty
+    where the device keeps its own; ``mtu`` is in bytes, 0 where it is not ours to set.
+    """
+
+    port: str
+    kind: str
+    ifname: str
+    netns: str | None = None
+    make_netns: bool = False
+    mac: str = ""
+    mtu: int = 0
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[str | None, str]:
+        """Where the device is: no two can be in one place."""
+        return self.netns, self.ifname
+
+    def is_same_device(self, other: "Device") -> bool:
+        """Return whether going from one to the other is a matter of settings, and traffic need not stop."""
+        return self.place == other.place and self.kind == other.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the agent keeps up: devices by port name, and the namespaces it answers for (made by it, when missing)."""
+
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    namespaces: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePort:
+    """Take the device from the workers and let go of it."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNamespace:
+    """Let go of the namespace: remove it if the agent made it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeNamespace:
+    """Answer for the namespace: make it if it is missing."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconfigurePort:
+    """Change settings of an open device; frames keep flowing."""
+
+    before: Device
+    after: Device
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPort:
+    """Open the device and give it to the workers."""
+
+    device: Device
+
+
+Action = ClosePort | RemoveNamespace | MakeNamespace | ReconfigurePort | OpenPort
+
+
+def plan_actions(applied: Committed, desired: Committed) -> tuple[Action, ...]:
+    """Return the steps from ``applied`` to ``desired``, none if they are the same; sorted, so that a plan is repeatable."""
+    close, reconfigure, reopen = [], [], []
+    for name, device in sorted(applied.devices.items()):
+        wanted = desired.devices.get(name)
+        if wanted is None or not device.is_same_device(wanted):
+            close.append(ClosePort(device))
+        elif wanted != device:
+            reconfigure.append(ReconfigurePort(device, wanted))
+    closed = {action.device.port for action in close}
+    for name, device in sorted(desired.devices.items()):
+        if name in closed or name not in applied.devices:
+            reopen.append(OpenPort(device))
+    return (
+        *close,
+        *(RemoveNamespace(name) for name in sorted(applied.namespaces - desired.namespaces)),
+        *(MakeNamespace(name) for name in sorted(desired.namespaces - applied.namespaces)),
+        *reconfigure,
+        *reopen,
+    )
+
+
+def commit_to(configuration: Configuration) -> Committed:
+    """Return what the agent has to keep up for a configuration. Ports of replay need nothing of the system."""
+    ports = (port for port in configuration.ports if not isinstance(port.attachment, Pcap))
+    devices = {port.name: device_of(port, configuration) for port in ports}
+    return Committed(devices, namespaces_of(devices.values()))
+
+
+def namespaces_of(devices: Iterable[Device]) -> frozenset[str]:
+    """Return the namespaces that the agent answers for, given the devices it keeps."""
+    return frozenset(device.netns for device in devices if device.make_netns and device.netns is not None)
+
+
+def device_of(port: Port, configuration: Configuration) -> Device:
+    """Return what ``port`` needs of the system; a TAP is ours to set up, a NIC is as its owner has it."""
+    attachment = port.attachment
+    if isinstance(attachment, Nic):
+        return Device(port.name, "nic", attachment.ifname)
+    if not isinstance(attachment, Tap):
+        raise TypeError(f"port {port.name} has no device: {attachment}")
+    return Device(
+        port.name,
+        "tap",
+        attachment.ifname,
+        netns=attachment.netns,
+        make_netns=attachment.make_netns,
+        mac=port.mac.hex(":"),
+        mtu=configuration.network(port.network).mtu,
+        addresses=tuple(str(address) for address in port.addresses),
+    )
