@@ -1,0 +1,167 @@
+"""The house rules that a machine can check: who imports whom, who touches the system, how long things get."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterable
+from graphlib import TopologicalSorter
+
+import pytest
+
+from tests.sources import PACKAGES, ROOT, Module, find, loaded_with, modules
+
+BASE = {
+    f"dataplane.{name}"
+    for name in ("jit", "layout", "memory", "verdict", "wire", "hash", "checksum", "table", "vector", "shm", "counters")
+}
+KERNEL_SIDE = {"numba", "llvmlite", "dataplane.jit", "dataplane.memory"}
+
+STAGES_AS_ONE = {f"dataplane.{name}" for name in ("libc", "pipeline", "settle", "transmit")}
+"""What the loops of ports, which run the pipeline, may import beyond what other kernels may."""
+
+SYSTEM = {
+    *("os", "io", "socket", "fcntl", "mmap", "select", "selectors", "signal", "subprocess", "ctypes", "shutil"),
+    *("tempfile", "resource", "asyncio", "multiprocessing", "threading", "pytun", "pyroute2", "pathlib"),
+}
+MAY_TOUCH_THE_SYSTEM = ("dataplane.ports", "dataplane.shm", "dataplane.libc", "dataplane.worker", "control")
+CACHE_FOLDER = ("dataplane.jit", {"os", "shutil", "pathlib"})
+"""jit.py keeps the compiled kernels' folder, which is on disk."""
+
+MAY_COMPILE = ("control.replay", "control.bench")
+MAY_IMPORT_ENCAPSULATION_AND_NAT = ("dataplane.pipeline", "dataplane.flow")
+
+LONGEST_FILE = 400
+LONGEST_KERNEL = 70
+
+each_module = pytest.mark.parametrize("module", modules(), ids=str)
+
+
+def is_in(name: str, places: Iterable[str]) -> bool:
+    """Return whether the module ``name`` is one of ``places`` or inside one."""
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def ours(names: Iterable[str]) -> set[str]:
+    """Return those of ``names`` that are the project's."""
+    return {name for name in names if is_in(name, PACKAGES)}
+
+
+def of_others(names: Iterable[str]) -> set[str]:
+    """Return the top-level names of the packages, outside the standard library, that are not the project's."""
+    tops = {name.partition(".")[0] for name in names}
+    return tops - set(PACKAGES) - sys.stdlib_module_names
+
+
+def room_of(name: str) -> str:
+    """Return the room that the module ``name`` is."""
+    return name.rpartition(".")[2]
+
+
+def in_rooms(*rooms: str) -> pytest.MarkDecorator:
+    """Parametrize a test by the modules of these rooms."""
+    chosen = [module for module in modules() if module.room in rooms]
+    return pytest.mark.parametrize("module", chosen, ids=str)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in BASE if find(name)))
+def test_base_imports_no_feature(name: str) -> None:
+    module = find(name)
+    assert module
+    assert ours(module.imports) <= BASE
+
+
+@in_rooms("tables")
+def test_tables_import_numpy_and_the_base_alone(module: Module) -> None:
+    assert ours(module.imports) <= BASE - KERNEL_SIDE
+    assert of_others(module.imports) <= {"numpy"}
+    assert "numba" not in loaded_with(module.name)
+
+
+@in_rooms("kernels")
+def test_kernels_import_the_base_tables_and_kernels_alone(module: Module) -> None:
+    allowed = STAGES_AS_ONE if is_in(module.name, ["dataplane.ports"]) else {"dataplane.libc"}
+    strangers = {name for name in ours(module.imports) - BASE if room_of(name) not in ("tables", "kernels")}
+    assert strangers <= allowed
+    assert of_others(module.imports) <= {"numpy", "numba", "llvmlite"}
+
+
+@in_rooms("build")
+def test_build_imports_no_kernels(module: Module) -> None:
+    assert not {name for name in ours(module.imports) if room_of(name) == "kernels"}
+    assert "numba" not in loaded_with(module.name)
+
+
+def test_features_depend_on_each_other_one_way() -> None:
+    """A feature is a folder that holds kernels; the sorter raises CycleError, naming the circle."""
+    features = {module.folder for module in modules() if module.room == "kernels"}
+    graph: dict[str, set[str]] = {feature: set() for feature in features}
+    for module in modules():
+        if module.folder in features:
+            used = {name.rpartition(".")[0] for name in ours(module.imports)}
+            graph[module.folder] |= (used & features) - {module.folder}
+    assert set(TopologicalSorter(graph).static_order()) == features
+
+
+@each_module
+def test_only_ports_and_control_touch_the_system(module: Module) -> None:
+    if is_in(module.name, MAY_TOUCH_THE_SYSTEM):
+        return
+    touched = {name.partition(".")[0] for name in module.imports} & SYSTEM
+    allowed = CACHE_FOLDER[1] if module.name == CACHE_FOLDER[0] else set()
+    assert touched <= allowed
+
+
+@each_module
+def test_only_the_pipeline_imports_nat_and_encap(module: Module) -> None:
+    if module.package == "dataplane" and not is_in(module.name, MAY_IMPORT_ENCAPSULATION_AND_NAT):
+        assert not {name for name in module.imports if is_in(name, ("nat", "encap"))}
+
+
+@each_module
+def test_the_dataplane_does_not_know_who_controls_it(module: Module) -> None:
+    if module.package != "control":
+        assert not {name for name in module.imports if is_in(name, ("control", "tests", "benchmarks"))}
+
+
+@each_module
+def test_control_leaves_kernels_to_replay_and_bench(module: Module) -> None:
+    if module.package != "control" or is_in(module.name, MAY_COMPILE):
+        return
+    compiled = {name for name in ours(module.imports) if find(name) and "numba" in loaded_with(name)}
+    assert not {name for name in compiled if not is_in(name, MAY_COMPILE)}, "import it inside control.replay or .bench"
+    assert "numba" not in loaded_with(module.name), "importing this compiles; import it inside the function"
+
+
+def test_the_agent_runs_without_numba() -> None:
+    code = "import control.agent, control.cli, sys; print(sorted({'numba', 'llvmlite', 'scapy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@each_module
+def test_kernels_take_every_argument_and_stay_readable(module: Module) -> None:
+    for function in module.kernels:
+        arguments = function.args
+        assert not arguments.defaults, f"{function.name} has default arguments"
+        assert not [default for default in arguments.kw_defaults if default], f"{function.name} has default arguments"
+        assert arguments.vararg is None, f"{function.name} takes any number of arguments"
+        assert arguments.kwarg is None, f"{function.name} takes any number of arguments"
+        lines = (function.end_lineno or 0) - function.lineno + 1
+        assert lines <= LONGEST_KERNEL, f"{function.name} has {lines} lines"
+
+
+@each_module
+def test_only_jit_names_numba_options(module: Module) -> None:
+    if module.name not in ("dataplane.jit", "dataplane.memory"):
+        assert not {"njit", "jit", "vectorize", "guvectorize"} & {word.strip("@") for word in module.text.split()}
+
+
+def test_files_can_be_read_in_one_sitting() -> None:
+    sources = [path for folder in (*PACKAGES, "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources}
+    assert not {path: lines for path, lines in lengths.items() if lines > LONGEST_FILE}
+
+
+@each_module
+def test_modules_say_what_they_are_for(module: Module) -> None:
+    assert not module.tree.body or ast.get_docstring(module.tree), "begins with a docstring"
