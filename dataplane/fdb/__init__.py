@@ -1,0 +1,1 @@
+"""The forwarding database: learning, ageing, static entries."""

@@ -1,0 +1,1 @@
+"""Where a frame goes: learning, the forwarding database, flooding."""

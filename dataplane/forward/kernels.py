@@ -1,0 +1,132 @@
+"""Learning and forwarding, frame by frame in the order of arrival.
+
+One pass computes and prefetches the buckets of all frames, the next learns a frame's source and then looks up its
+destination. So a reply that follows its request in the same vector is already known, and results do not depend on how
+frames were grouped into vectors.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.admit.kernels import drop, take_token
+from dataplane.admit.tables import UNKNOWN_UNICAST
+from dataplane.fdb.kernels import find_value, is_valid, learn_source, port_of, value_of
+from dataplane.fdb.tables import ABSENT, DOMAIN_SHIFT, TICK_MASK, TICK_SHIFT
+from dataplane.forward.tables import HAIRPIN, ISOLATED
+from dataplane.hash import bucket_of
+from dataplane.jit import inlined, kernel
+from dataplane.memory import prefetch
+from dataplane.verdict import (
+    FORWARD,
+    NO_RECEIVER,
+    PORT_DOWN,
+    SAME_PORT,
+    STATIC_MAC_ELSEWHERE,
+    STORM_UNKNOWN_UNICAST,
+)
+from dataplane.verdict import ISOLATED as ISOLATED_REASON
+from dataplane.vector import FLOOD
+from dataplane.wire import MAC_GROUP_BIT
+
+
+
+@kernel
+def forward_frames(vector: Any, tables: Any, egress: Any) -> None:
+    """Learn every frame's source and queue the frame for where its destination is.
+
+    Reads: domain, MACs, in_port, timestamp_ns. Writes: the FDB, egress queues, verdict, the egress column.
+    Precondition: the egress queues are empty. Order effects: none.
+    """
+    prefetch_buckets(vector, tables.fdb)
+    for i in range(vector.count):
+        if vector.verdict[i] != FORWARD:
+            continue
+        in_port = vector.in_port[i]
+        domain = np.uint64(vector.domain[i]) << DOMAIN_SHIFT
+        now = (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
+        seen = value_of(tables.fdb.rules, in_port, now)
+        if not learn_source(tables.fdb, domain | vector.source_mac[i], vector.source_bucket[i], in_port, seen, now):
+            drop(vector, i, STATIC_MAC_ELSEWHERE)
+            continue
+        if vector.destination_mac[i] & MAC_GROUP_BIT:
+            flood_frame(vector, tables.forward, tables.switches, egress, i)
+            continue
+        value = find_value(tables.fdb, domain | vector.destination_mac[i], vector.destination_bucket[i])
+        if value != ABSENT and is_valid(tables.fdb.rules, value, now):
+            send_frame(vector, tables.forward, tables.switches, egress, i, port_of(value))
+        elif take_token(
+            tables.storms.due_ns[in_port], tables.admit.ports[in_port], UNKNOWN_UNICAST, vector.timestamp_ns[i]
+        ):
+            flood_frame(vector, tables.forward, tables.switches, egress, i)
+        else:
+            drop(vector, i, STORM_UNKNOWN_UNICAST)
+
+
+@kernel
+def prefetch_buckets(vector: Any, fdb: Any) -> None:
+    """Compute the home buckets of both addresses of every frame and ask the caches for them."""
+    multiplier = fdb.head.multiplier
+    shift = fdb.head.shift
+    for i in range(vector.count):
+        domain = np.uint64(vector.domain[i]) << DOMAIN_SHIFT
+        source = bucket_of(domain | vector.source_mac[i], multiplier, shift)
+        destination = bucket_of(domain | vector.destination_mac[i], multiplier, shift)
+        vector.source_bucket[i] = source
+        vector.destination_bucket[i] = destination
+        prefetch(fdb.buckets, np.int64(source))
+        prefetch(fdb.buckets, np.int64(destination))
+
+
+@inlined
+def send_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int, port: int) -> None:
+    """Queue frame ``i`` for the one port where its destination is, or say why it may not go there."""
+    ports = forward.ports
+    in_port = vector.in_port[i]
+    flags = ports[port].flags
+    if port == in_port and flags & HAIRPIN == 0:
+        drop(vector, i, SAME_PORT)
+    elif ports[in_port].flags & flags & ISOLATED != 0:
+        drop(vector, i, ISOLATED_REASON)
+    elif switches.link[port] == 0:
+        drop(vector, i, PORT_DOWN)
+    else:
+        vector.egress[i] = port
+        enqueue(egress, port, i)
+
+
+@kernel
+def flood_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int) -> None:
+    """Queue frame ``i`` for every member of its domain that may have it and is up."""
+    in_port = vector.in_port[i]
+    from_flags = forward.ports[in_port].flags
+    first = forward.flood_first[vector.domain[i]]
+    others = 0
+    allowed = 0
+    queued = 0
+    for k in range(forward.flood_count[vector.domain[i]]):
+        port = forward.flood_members[first + k]
+        flags = forward.ports[port].flags
+        if port == in_port and flags & HAIRPIN == 0:
+            continue
+        others += 1
+        if from_flags & flags & ISOLATED != 0:
+            continue
+        allowed += 1
+        if switches.link[port] != 0:
+            enqueue(egress, port, i)
+            queued += 1
+    vector.egress[i] = FLOOD
+    if queued == 0:
+        drop(vector, i, ISOLATED_REASON if others > 0 and allowed == 0 else NO_RECEIVER)
+
+
+@inlined
+def enqueue(egress: Any, port: int, i: int) -> None:
+    """Append frame ``i`` to the queue of ``port``."""
+    count = egress.count[port]
+    if count == 0:
+        egress.active[egress.ports] = port
+        egress.ports += 1
+    egress.queue[port, count] = i
+    egress.count[port] = count + 1

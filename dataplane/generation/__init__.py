@@ -1,0 +1,1 @@
+"""Switching between two copies of what the agent writes, while packets run."""

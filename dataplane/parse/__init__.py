@@ -1,0 +1,1 @@
+"""Reading headers into columns, behind one length gate."""

@@ -1,0 +1,50 @@
+"""The packet's way. Read this first.
+
+    rx  ->  parse  ->  admit  ->  forward  ->  tx
+
+A port puts frames into a vector (``ports/``); ``carry_vector`` decides what becomes of each; a port takes out what is queued
+for it; ``settle_vector`` counts. One direction, no loops back. A stage is a compiled function over the whole vector
+that reads some of its columns and writes others; its docstring says which.
+"""
+
+from typing import Any
+
+from dataplane.admit.kernels import admit_frames
+from dataplane.fdb.kernels import install_static_entries
+from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
+from dataplane.forward.kernels import forward_frames
+from dataplane.generation.kernels import enter_generation
+from dataplane.generation.tables import COPIES
+from dataplane.jit import kernel
+from dataplane.parse.kernels import parse_frames
+from dataplane.state import Tables
+
+
+@kernel
+def carry_vector(vector: Any, heads: Any, state: Any, generation: int, worker: int, egress: Any) -> None:
+    """Take a vector of received frames to the egress queues.
+
+    ``vector``: count, head_at, head_length, tail_length, length, in_port and timestamp_ns are set, no timestamp earlier than
+    those of the vector before. ``heads``: the arena's head slots. ``generation``: what ``begin_burst`` gave. ``egress``: empty
+    queues.
+    """
+    copy = generation % COPIES
+    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, state.fdb_rules[copy], state.learning_counters[worker])
+    tables = Tables(state.admit[copy], state.storms[0], fdb, state.forward[copy], state.switches[0])
+
+    parse_frames(vector, heads)
+    admit_frames(vector, heads, tables.admit, tables.storms)
+    forward_frames(vector, tables, egress)
+
+
+@kernel
+def begin_burst(state: Any, worker: int, now_ns: int) -> int:
+    """Enter the generation in force and return it; worker 0 also puts that generation's static FDB entries in force."""
+    generation = enter_generation(state.control[0], worker)
+    control = state.control[0]
+    rules = state.fdb_rules[generation % COPIES]
+    if worker == 0 and control.installed_stamp != rules.static_stamp:
+        fdb = Fdb(state.fdb_head[0], state.fdb_buckets, rules, state.learning_counters[worker])
+        install_static_entries(fdb, (now_ns >> TICK_SHIFT) & TICK_MASK)
+        control.installed_stamp = rules.static_stamp
+    return generation

@@ -1,0 +1,83 @@
+"""Frames that lie in memory: into the vector, and out of it."""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.generation.kernels import leave_generation
+from dataplane.jit import kernel
+from dataplane.layout import LINE_BYTES
+from dataplane.memory import copy_bytes, copy_line
+from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.settle import settle_vector
+from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
+
+
+@kernel
+def load_frame(vector: Any, arena: Any, i: int, data: Any, offset: int, length: int) -> None:
+    """Copy one frame, ``length`` bytes at ``offset`` of ``data``, into slot ``i``. Whole cache lines are copied where the data has them."""
+    at = i * SLOT_BYTES + FRAME_AT
+    head = min(length, HEAD_BYTES)
+    lines = (head + LINE_BYTES - 1) // LINE_BYTES
+    if offset + lines * LINE_BYTES <= len(data):
+        for line in range(lines):
+            copy_line(arena.heads, at + line * LINE_BYTES, data, offset + line * LINE_BYTES)
+    else:
+        copy_bytes(arena.heads, at, data, offset, head)
+    tail = min(length - head, SPILL_BYTES)
+    if tail > 0:
+        copy_bytes(arena.tails, i * SPILL_BYTES, data, offset + head, tail)
+    vector.head_at[i] = at
+    vector.head_length[i] = head
+    vector.tail_length[i] = tail
+    vector.length[i] = length
+
+
+@kernel
+def load_frames(vector: Any, arena: Any, frames: Any, data: Any, first: int, limit: int, counters: Any) -> int:
+    """Fill the vector with up to ``limit`` frames from index ``first`` on; return how many.
+
+    ``frames`` is a recarray of FRAME_DTYPE (``ports/pcap/tables.py``) whose ``input`` is the port.
+    """
+    count = min(limit, len(frames) - first)
+    for i in range(count):
+        frame = frames[first + i]
+        load_frame(vector, arena, i, data, frame.offset, frame.captured_bytes)
+        vector.in_port[i] = frame.input
+        vector.timestamp_ns[i] = frame.timestamp_ns
+        counters.ports[frame.input].rx_packets += 1
+        counters.ports[frame.input].rx_bytes += frame.captured_bytes
+    vector.count = count
+    return count
+
+
+@kernel
+def discard_queued(vector: Any, egress: Any, counters: Any) -> None:
+    """Take every queued frame as sent, without copying it anywhere."""
+    for a in range(egress.ports):
+        port = egress.active[a]
+        queued = egress.count[port]
+        sent_bytes = 0
+        for k in range(queued):
+            i = egress.queue[port, k]
+            vector.copies[i] += 1
+            sent_bytes += vector.length[i]
+        counters.ports[port].tx_packets += queued
+        counters.ports[port].tx_bytes += sent_bytes
+        egress.count[port] = 0
+    egress.ports = 0
+
+
+@kernel
+def carry_frames(vector: Any, arena: Any, egress: Any, state: Any, frames: Any, data: Any, rounds: int, size: int) -> None:
+    """Send all ``frames`` through the pipeline ``rounds`` times, ``size`` to a vector, and discard what comes out."""
+    counters = state.port_counters[0]
+    for _ in range(rounds):
+        done = 0
+        while done < len(frames):
+            generation = begin_burst(state, 0, frames[done].timestamp_ns)
+            done += load_frames(vector, arena, frames, data, done, size, counters)
+            carry_vector(vector, arena.heads, state, generation, 0, egress)
+            discard_queued(vector, egress, counters)
+            settle_vector(vector, counters)
+    leave_generation(state.control[0], 0)

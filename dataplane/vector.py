@@ -1,0 +1,113 @@
+"""The vector: up to a thousand frames as columns, and the arena that holds their bytes.
+
+A frame's bytes lie in two places. The *head* is a slot of fixed size that begins with room for a virtio-net header and
+headroom for outer headers; it holds every header that a stage may read. The *tail* is the rest of a large frame, in a
+spill buffer that no stage touches except to move it. So the bytes that stages read stay close together in the cache,
+whatever the frames' size::
+
+    head slot (SLOT_BYTES)                                             spill buffer (SPILL_BYTES)
+    +--------------+----------+-------------------------------+        +------------------------------+
+    | virtio-net   | headroom | first HEAD_BYTES of the frame | ...    | the rest of the frame        |
+    +--------------+----------+-------------------------------+        +------------------------------+
+    0              16         FRAME_AT
+
+A slot is an odd number of cache lines: with a power of two, the headers of all frames would compete for a few sets of
+the first-level cache. For the same reason every column carries one line of padding.
+
+The columns are one record (a struct of arrays), so a stage takes the vector as a single pointer with constant offsets.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from dataplane.layout import LINE_BYTES
+
+VECTOR_CAPACITY: Final = 1024
+DEFAULT_VECTOR: Final = 256
+
+VIRTIO_BYTES: Final = 12
+"""struct virtio_net_hdr_mrg_rxbuf, as TAPs and packet sockets write it before a frame (all fields little-endian)."""
+VIRTIO_AT: Final = 0
+FRAME_AT: Final = 128
+HEAD_BYTES: Final = 320
+SLOT_BYTES: Final = FRAME_AT + HEAD_BYTES
+SPILL_BYTES: Final = 65536
+
+MAX_PORTS: Final = 1024
+FLOOD: Final = 0xFFFF
+"""The egress of a frame that goes to every member of its filtering domain."""
+
+assert SLOT_BYTES % (2 * LINE_BYTES) == LINE_BYTES
+assert SLOT_BYTES % 8 == 0
+
+
+def column(item: str) -> tuple[str, tuple[int]]:
+    """Return the dtype of a column of ``item``: one entry a frame, and a cache line of padding."""
+    return item, (VECTOR_CAPACITY + LINE_BYTES // np.dtype(item).itemsize,)
+
+
+VECTOR_DTYPE: Final = np.dtype(
+    [
+        ("count", "i8"),
+        # Where a frame's bytes are, and how many: the slot's offset in the arena, its first byte, its two lengths.
+        ("head_at", *column("u4")),
+        ("head_length", *column("u4")),
+        ("tail_length", *column("u4")),
+        ("length", *column("u4")),
+        # Where it came from, and when (nanoseconds on the clock of whoever drives the pipeline).
+        ("in_port", *column("u2")),
+        ("timestamp_ns", *column("u8")),
+        # What it says.
+        ("destination_mac", *column("u8")),
+        ("source_mac", *column("u8")),
+        ("ether_type", *column("u2")),
+        ("vlan_tci", *column("u2")),
+        ("domain", *column("u2")),
+        # What becomes of it.
+        ("verdict", *column("u1")),
+        ("reason", *column("u1")),
+        ("egress", *column("u2")),
+        ("copies", *column("u2")),
+        # Scratch that one stage leaves for its own second pass.
+        ("source_bucket", *column("u4")),
+        ("destination_bucket", *column("u4")),
+    ],
+    align=True,
+)
+
+EGRESS_DTYPE: Final = np.dtype(
+    [
+        ("ports", "i8"),
+        ("active", "u2", (MAX_PORTS,)),
+        ("count", "u4", (MAX_PORTS,)),
+        ("queue", "u2", (MAX_PORTS, VECTOR_CAPACITY + LINE_BYTES // 2)),
+    ],
+    align=True,
+)
+"""Which frames leave by which port, in order: ``queue[port, :count[port]]`` are indices into the vector, and
+``active[:ports]`` are the ports with any. A frame stands at most once in a port's queue, which bounds it."""
+
+
+class Arena(NamedTuple):
+    """The bytes of a vector's frames: ``heads`` and ``tails`` are uint8, one slot and one spill buffer a frame."""
+
+    heads: Any
+    tails: Any
+
+
+def make_vector() -> Any:
+    """Return an empty vector record."""
+    return np.zeros(1, VECTOR_DTYPE).view(np.recarray)[0]
+
+
+def make_egress() -> Any:
+    """Return an empty egress record."""
+    return np.zeros(1, EGRESS_DTYPE).view(np.recarray)[0]
+
+
+def make_arena(frames: int) -> Arena:
+    """Return an arena for ``frames`` frames; its spill buffers cost memory only once large frames arrive."""
+    heads = np.zeros(frames * SLOT_BYTES + LINE_BYTES, np.uint8)
+    tails = np.zeros(frames * SPILL_BYTES + LINE_BYTES, np.uint8)
+    return Arena(heads, tails)
