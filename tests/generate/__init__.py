@@ -1,0 +1,1 @@
+"""Random configurations and traffic from a seed: much that happens seldom, little of what always works."""
