@@ -1,0 +1,151 @@
+"""A command in a fresh network namespace, held back until its port is attached: `tapestry run` on the machine's side.
+
+    with new_namespace_for(["curl", "http://10.10.0.2"]) as started:
+        attach(started.netns_path)          # the agent puts a TAP into it
+        started.release()
+        status = started.wait()
+
+The command is a child in the same process group, so the terminal is its own as well: Ctrl-C and Ctrl-Z reach it from
+there. Signals that somebody sends to us alone are passed on. A block that is left before `release` ends the child.
+
+The namespace has no name and goes with its last process (and what the agent holds in it).
+"""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from control.errors import UserError
+from control.host import syscalls
+from control.host.enter import become, join_agent
+from control.host.loopback import bring_loopback_up
+
+PASSED_ON = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+FROM_KERNEL = 0x80
+"""si_code of a signal that the terminal sent, to the child too."""
+
+READY = b"."
+GO = b"g"
+
+
+class StartedCommand:
+    """A child that waits inside its namespace. ``pid`` is its process, ``netns_path`` the path of its namespace."""
+
+    def __init__(self, pid: int, go: int) -> None:
+        self.pid = pid
+        self.netns_path = f"/proc/{pid}/ns/net"
+        self._go = go
+        self._status: int | None = None
+
+    def __enter__(self) -> "StartedCommand":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close_go()  # A child that still waits ends by that.
+        if self._status is None:
+            self.wait()
+
+    def release(self) -> None:
+        """Let the child become its command; what is wrong with that it says itself, and ends with 126 or 127."""
+        with contextlib.suppress(BrokenPipeError):  # It was killed: `wait` says so.
+            os.write(self._go, GO)
+        self._close_go()
+
+    def wait(self) -> int:
+        """Return the command's exit status as a shell gives it (128 + signal), passing signals on meanwhile."""
+        if self._status is None:
+            self._status = _wait_passing_signals_on(self.pid)
+        return self._status
+
+    def _close_go(self) -> None:
+        if self._go >= 0:
+            os.close(self._go)
+            self._go = -1
+
+
+def new_namespace_for(
+    command: Sequence[str], agent_pid: int | None = None, environment: Mapping[str, str] | None = None
+) -> StartedCommand:
+    """Start ``command``'s process in a namespace of its own, loopback up, and hold it there.
+
+    ``agent_pid`` names an agent without root, whose user namespace the command's must belong to. The calling process
+    must have one thread only. UserError if the namespace cannot be made.
+    """
+    ready_read, ready_write = os.pipe()
+    go_read, go_write = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ready_read)
+        os.close(go_write)
+        _run_child(command, agent_pid, environment, ready_write, go_read)
+    os.close(ready_write)
+    os.close(go_read)
+    with open(ready_read, "rb") as stream:
+        answer = stream.read()
+    if answer != READY:
+        os.close(go_write)
+        os.waitpid(pid, 0)
+        raise UserError(answer.decode(errors="replace") or "the command's process was killed before it could start")
+    return StartedCommand(pid, go_write)
+
+
+def _run_child(
+    command: Sequence[str], agent_pid: int | None, environment: Mapping[str, str] | None, ready: int, go: int
+) -> None:
+    """Never return: become the command, or end."""
+    try:
+        try:
+            _enter_new_namespace(agent_pid)
+        except UserError as error:
+            os.write(ready, str(error).encode())
+            os._exit(1)
+        os.write(ready, READY)
+        os.close(ready)
+        if os.read(go, 1) != GO:
+            os._exit(1)
+        os.close(go)
+        become(command, environment)
+    finally:
+        os._exit(1)  # A fork must not run what its parent would at exit.
+
+
+def _enter_new_namespace(agent_pid: int | None) -> None:
+    if agent_pid is not None:
+        join_agent(agent_pid)
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        bring_loopback_up()
+    except OSError as error:
+        hint = ": run as root" if error.errno in (errno.EPERM, errno.EACCES) else ""
+        raise UserError(f"cannot make a network namespace ({error.strerror}){hint}") from error
+
+
+def _wait_passing_signals_on(pid: int) -> int:
+    watched = {*PASSED_ON, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    try:
+        while True:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            arrived = signal.sigwaitinfo(watched)
+            if arrived.si_signo != signal.SIGCHLD and arrived.si_code != FROM_KERNEL:
+                os.kill(pid, arrived.si_signo)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
