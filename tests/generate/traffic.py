@@ -7,17 +7,17 @@ from random import Random
 from control.model import Configuration
 from tests import packets
 from tests.drive import Arrival, Conditions
-from tests.generate.nodes import STATIONS, VLANS
+from tests.generate.nodes import SECOND, STATIONS, VLANS
 from tests.packets import ip4, ip6, mac
 
 TICK_NS = 1 << 27
 LENGTHS = (0, 1, 13, 14, 15, 17, 18, 19, 33, 34, 41, 42, 53, 54, 60, 64, 319, 320, 321, 1514, 9215, 9216, 9217, 9300)
 SPECIAL_MACS = (
-    *(bytes(6), b"\xff" * 6, packets.GROUP, packets.UNKNOWN, bytes.fromhex("333300000001")),
+    *(bytes(6), b"\xff" * 6, b"\xff" * 6, b"\xff" * 6, packets.GROUP, packets.UNKNOWN, bytes.fromhex("333300000001")),
     *(bytes.fromhex("0180c2000000"), bytes.fromhex("0180c200000f"), bytes.fromhex("0180c2000010")),
 )
 SPECIAL_IPV4 = ("0.0.0.0", "255.255.255.255", "127.0.0.1", "224.0.0.1")
-SPECIAL_IPV6 = ("::", "::1", "fe80::1", "febf::1", "fec0::1", "::ffff:10.0.0.1", "::10.0.0.1")
+SPECIAL_IPV6 = ("::", "::1", "fe80::1", "febf::1", "fec0::1", "::ffff:10.0.0.2", "::10.0.0.2")
 
 
 def random_arrivals(random: Random, configuration: Configuration, count: int) -> Iterator[Arrival]:
@@ -58,8 +58,8 @@ def random_untagged(random: Random) -> bytes:
     if kind < 0.55:
         ethertype = random.choice((0x88B5, 0x0800, 0x0806, 0x86DD, 0x8100, 0x88A8, 0x0000, 0xFFFF))
         return opaque(random_mac(random, 0.3), random_mac(random, 0.05), ethertype, random_length(random))
-    destination, source = random_mac(random, 0.2), random.randint(1, STATIONS)
-    claimed = source if random.random() < 0.7 else random.randint(1, 2 * STATIONS)
+    destination, source = random_mac(random, 0.2), random_station(random)
+    claimed = source if random.random() < 0.7 else random_station(random)
     if kind < 0.85:
         payload = random_ipv4(random, claimed) if kind < 0.7 else random_ipv6(random, claimed)
     else:
@@ -89,7 +89,12 @@ def random_ipv6(random: Random, claimed: int) -> bytes:
 
 def random_mac(random: Random, special: float) -> bytes:
     """Return a station's MAC, or with the probability ``special`` one that is nobody's."""
-    return random.choice(SPECIAL_MACS) if random.random() < special else mac(random.randint(1, STATIONS))
+    return random.choice(SPECIAL_MACS) if random.random() < special else mac(random_station(random))
+
+
+def random_station(random: Random) -> int:
+    """Return the number of a station, seldom a port's second one."""
+    return random.choice(STATIONS) + (SECOND if random.random() < 0.1 else 0)
 
 
 def random_length(random: Random) -> int:
