@@ -1,0 +1,103 @@
+"""A configuration file -> the model, or every mistake in it at once."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import NamedTuple
+
+from control.config.check import check_attached
+from control.config.lines import read_yaml
+from control.config.mistakes import Mistakes, describe
+from control.config.networks import resolve_networks
+from control.config.notyet import note_not_yet
+from control.config.resolve import Surroundings, resolve_ports
+from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
+from control.errors import ConfigurationError
+from control.model import Configuration, Limits, Port, Timeouts
+
+MAX_FILE_BYTES = 16 << 20
+
+
+class Loaded(NamedTuple):
+    """A configuration, and what its reader should be told besides: a line each."""
+
+    configuration: Configuration
+    warnings: tuple[str, ...]
+
+
+def load_configuration(path: FilePath, previous: Configuration | None = None, attached: Sequence[Port] = ()) -> Loaded:
+    """Return what the file at ``path`` says; see ``parse_configuration``."""
+    return parse_configuration(_read_text(path), str(path), previous, attached)
+
+
+def parse_configuration(
+    text: str,
+    filename: str,
+    previous: Configuration | None = None,
+    attached: Sequence[Port] = (),
+    hostname: str | None = None,
+    cores: int | None = None,
+) -> Loaded:
+    """Return what ``text`` says, or raise ConfigurationError with every mistake, named after ``filename``.
+
+    A port that ``previous`` has too, on the same network, keeps its addresses if it states none. ``attached`` ports did
+    not come from a file: nothing in this one may clash with them, and they follow its own in the result. ``hostname``
+    and ``cores`` are this machine's unless given.
+    """
+    mistakes = Mistakes(filename, {})
+    data = read_yaml(text, mistakes)
+    if not isinstance(data, dict):
+        if not mistakes.touch(()):
+            mistakes.add((), "a mapping such as `networks:` and `ports:`", describe(data))
+        mistakes.raise_any()
+    fields = FileFields.read(data, (), mistakes) or FileFields()
+    note_not_yet(data, mistakes)
+    networks, complete = resolve_networks(fields.networks or (), mistakes)
+    complete = complete and not (fields.networks is None and mistakes.touch(("networks",)))
+    check_attached(attached, networks, complete, mistakes)
+    node = fields.node or hostname or os.uname().nodename
+    limits = _limits(fields.limits)
+    known = {port.name: port for port in previous.ports} if previous else {}
+    surroundings = Surroundings(node, networks, complete, limits.macs_per_port, attached, known)
+    items = [(("ports", index), item) for index, item in enumerate(fields.ports or ())]
+    ports = resolve_ports(items, surroundings, mistakes)
+    mistakes.raise_any()
+    configuration = Configuration(
+        node=node,
+        workers=fields.workers or min(cores or len(os.sched_getaffinity(0)), MAX_WORKERS),
+        networks=tuple(network for network in networks.values() if network is not None),
+        ports=(*ports, *attached),
+        timeouts=_timeouts(fields.timeouts),
+        limits=limits,
+    )
+    return Loaded(configuration, mistakes.warnings)
+
+
+def _limits(fields: LimitFields | None) -> Limits:
+    default = Limits()
+    if fields is None:
+        return default
+    return Limits(fdb=fields.fdb or default.fdb, macs_per_port=fields.macs_per_port or default.macs_per_port)
+
+
+def _timeouts(fields: TimeoutFields | None) -> Timeouts:
+    return Timeouts() if fields is None or fields.fdb_s is None else Timeouts(fields.fdb_s)
+
+
+def _read_text(path: FilePath) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigurationError((f"{path}: expected a configuration file to read, found {reason}",)) from None
+    except ValueError as error:
+        raise ConfigurationError((f"{str(path)!r}: expected the path of a file, found {error}",)) from None
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigurationError((f"{path}: expected at most {MAX_FILE_BYTES} bytes, found more",))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{content[error.start]:02x}"
+        raise ConfigurationError((f"{path}:{line}: configuration: expected text in UTF-8, found {found}",)) from None

@@ -1,0 +1,116 @@
+"""What is wrong with a configuration, gathered so that all of it is told at once.
+
+A mistake is one line: ``FILE:LINE: field: expected what, found what``. A request that did not come from a file has no
+lines: ``WHERE: field: expected what, found what``.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from control.errors import ConfigurationError
+
+Path = tuple[str | int, ...]
+"""Where a value stands: ``("ports", 2, "vlan", "native")`` is shown as ``ports[2].vlan.native``."""
+
+_LONGEST_SHOWN = 60
+
+
+class Note(NamedTuple):
+    """One line for the user, and the line of the file it belongs to (0: none)."""
+
+    line: int
+    text: str
+
+
+class Mistakes:
+    """Collects mistakes and warnings about one source. ``lines`` maps paths to line numbers; fill it while reading."""
+
+    def __init__(self, source: str, lines: Mapping[Path, int] | None = None) -> None:
+        self.source = source
+        self.lines: dict[Path, int] | None = None if lines is None else dict(lines)
+        self._mistakes: list[Note] = []
+        self._warnings: list[Note] = []
+        self._touched: set[Path] = set()
+
+    def add(self, path: Path, expected: str, found: str, line: int | None = None) -> None:
+        """Note that ``path`` should have been ``expected`` and is ``found``; both are phrases without a full stop."""
+        self._mistakes.append(self._note(path, f"expected {expected}, found {found}", line))
+        self._touched.update(path[:length] for length in range(len(path) + 1))
+
+    def warn(self, path: Path, sentence: str) -> None:
+        """Note something that does not stop the configuration from being used."""
+        self._warnings.append(self._note(path, sentence, None))
+
+    def line_of(self, path: Path) -> int:
+        """Return the line of ``path``, or of the nearest thing around it that has one; 0 when there are no lines."""
+        lines = self.lines or {}
+        while path and path not in lines:
+            path = path[:-1]
+        return lines.get(path, 0 if self.lines is None else 1)
+
+    def touch(self, path: Path) -> bool:
+        """Say whether a mistake was noted at ``path`` or below it."""
+        return path in self._touched
+
+    def raise_any(self) -> None:
+        """Raise ConfigurationError with every mistake in the file's order, if there are any."""
+        if self._mistakes:
+            raise ConfigurationError(_in_order(self._mistakes))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return _in_order(self._warnings)
+
+    def _note(self, path: Path, sentence: str, line: int | None) -> Note:
+        number = self.line_of(path) if line is None else line
+        where = f"{self.source}:{number}" if number else self.source
+        return Note(number, f"{where}: {field_name(path)}: {sentence}")
+
+
+def field_name(path: Path) -> str:
+    """Return ``ports[2].vlan.native`` for ``("ports", 2, "vlan", "native")``; the whole file is ``configuration``."""
+    name = ""
+    for part in path:
+        if isinstance(part, int):
+            name += f"[{part}]"
+        elif _is_plain(part):
+            name += f".{part}" if name else part
+        else:
+            name += f"[{_shorten(repr(part))}]"
+    return name or "configuration"
+
+
+def describe(value: object) -> str:
+    """Return a short phrase for a value as YAML or JSON gave it, so that 5 and "5" look different."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {_shorten(repr(value))}"
+    if isinstance(value, str):
+        return _shorten(repr(value))
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    return _shorten(str(value))
+
+
+def nearest(word: str, known: tuple[str, ...]) -> str | None:
+    """Return the one of ``known`` that ``word`` is most likely a slip of."""
+    from difflib import get_close_matches  # only a wrong file pays for it
+
+    return next(iter(get_close_matches(word[:_LONGEST_SHOWN], known, n=1)), None)
+
+
+def _is_plain(part: str) -> bool:
+    return part.isascii() and len(part) <= _LONGEST_SHOWN and part.replace("_", "").replace("-", "").isalnum()
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+
+
+def _in_order(notes: list[Note]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note.text for note in sorted(notes, key=lambda note: note.line)))

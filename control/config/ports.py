@@ -1,0 +1,27 @@
+"""One port that does not come from the file: what the API's `attach` is asked for -> the model."""
+
+from control.config.mistakes import Mistakes
+from control.config.notyet import refuse_not_yet_in_port
+from control.config.resolve import Surroundings, resolve_ports
+from control.model import Configuration, Port
+
+
+def parse_port(mapping: object, configuration: Configuration, where: str = "port") -> Port:
+    """Return the port that ``mapping`` (an item of the file's ``ports``, as JSON has it) adds to ``configuration``.
+
+    Same fields, same rules, same defaults as in the file; addresses are the next free ones. Raises ConfigurationError
+    with every mistake as ``WHERE: field: expected what, found what``.
+    """
+    mistakes = Mistakes(where)
+    refuse_not_yet_in_port(mapping, mistakes)
+    networks = {network.name: network for network in configuration.networks}
+    surroundings = Surroundings(
+        node=configuration.node,
+        networks=networks,
+        all_networks=True,
+        macs_per_port=configuration.limits.macs_per_port,
+        attached=configuration.ports,
+    )
+    ports = resolve_ports([((), mapping)], surroundings, mistakes)
+    mistakes.raise_any()
+    return ports[0]

@@ -1,0 +1,96 @@
+"""The ``ports`` of the file -> the model's ports, every default filled in.
+
+Ports go three ways together: read and checked, each by itself; their stated names, addresses, MACs and interfaces
+claimed beside those of all others; and only then given the addresses and MACs that they do not state. A port with a
+mistake is left out of the last and the others go on, so that one reading tells all there is to tell.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from control.config.allocate import AddressPool, claim_derived_mac
+from control.config.build import build_port, stated_addresses, vlan_of, wants_addresses, wants_mac
+from control.config.check import Networks, check_port
+from control.config.claims import Claims, Written, claim_written, claims_of, vlans_of
+from control.config.mistakes import Mistakes, Path, field_name
+from control.config.schema import PortFields
+from control.model import Interface, Port
+
+
+class Surroundings(NamedTuple):
+    """What ports are resolved in.
+
+    ``all_networks`` is false when ``networks`` lacks one whose name is wrong. ``attached`` are ports in force beside
+    the ones to resolve; ``previous`` are ports by name whose addresses are kept.
+    """
+
+    node: str
+    networks: Networks
+    all_networks: bool
+    macs_per_port: int
+    attached: Sequence[Port] = ()
+    previous: Mapping[str, Port] = {}
+
+
+def resolve_ports(
+    items: Iterable[tuple[Path, object]], surroundings: Surroundings, mistakes: Mistakes
+) -> tuple[Port, ...]:
+    """Return the ports that are without a mistake, in order; ``items`` are their paths and data."""
+    written = [port for path, item in items if (port := _read(path, item, surroundings, mistakes))]
+    claims = claims_of(surroundings.attached)
+    for port in written:
+        claim_written(port, claims, mistakes)
+    good = [port for port in written if not mistakes.touch(port.path)]
+    addresses = _give_addresses(good, surroundings, mistakes)
+    return tuple(
+        _build(port, addresses.get(port.path, ()), claims, surroundings)
+        for port in good
+        if not mistakes.touch(port.path)
+    )
+
+
+def _read(path: Path, item: object, surroundings: Surroundings, mistakes: Mistakes) -> Written | None:
+    fields = PortFields.read(item, path, mistakes)
+    if fields is None:
+        return None
+    check_port(fields, path, surroundings.networks, surroundings.all_networks, mistakes)
+    name = fields.name or field_name(path)
+    line = mistakes.line_of(path)
+    return Written(path, fields, f"port {name} (line {line})" if line else f"port {name}")
+
+
+def _give_addresses(
+    ports: list[Written], surroundings: Surroundings, mistakes: Mistakes
+) -> dict[Path, tuple[Interface, ...]]:
+    """Return the addresses of the ports: what they state, else what they had, else the next free ones."""
+    given: dict[Path, tuple[Interface, ...]] = {}
+    for network in surroundings.networks.values():
+        if network is None:
+            continue
+        members = [port for port in ports if port.fields.network == network.name]
+        pool = AddressPool(network, surroundings.attached)
+        for port in members:
+            given[port.path] = stated_addresses(port.fields, network)
+            pool.reserve(given[port.path])
+        waiting = [port for port in members if wants_addresses(port.fields)]
+        kept = [pool.keep(_present(port, surroundings)) for port in waiting]
+        for port, present in zip(waiting, kept, strict=True):
+            given[port.path], exhausted = pool.fill(present)
+            if exhausted is not None:
+                expected = f"a free address in {exhausted} of network {network.name}"
+                mistakes.add((*port.path, "addresses"), expected, "all of them taken")
+    return given
+
+
+def _present(port: Written, surroundings: Surroundings) -> tuple[Interface, ...]:
+    previous = surroundings.previous.get(str(port.fields.name))
+    return previous.addresses if previous is not None and previous.network == port.fields.network else ()
+
+
+def _build(port: Written, addresses: tuple[Interface, ...], claims: Claims, surroundings: Surroundings) -> Port:
+    fields = port.fields
+    mac = fields.mac or b""
+    if wants_mac(fields):
+        vlans = vlans_of(vlan_of(fields.vlan))
+        mac = claim_derived_mac(claims, surroundings.node, str(fields.network), str(fields.name), vlans, port.owner)
+    return build_port(fields, addresses, mac, surroundings.macs_per_port)
