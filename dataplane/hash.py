@@ -8,7 +8,6 @@ import numpy as np
 
 from dataplane.jit import JIT_DISABLED, kernel
 
-
 if JIT_DISABLED:
 
     def bucket_of(key: np.uint64, multiplier: np.uint64, shift: np.uint64) -> np.uint64:

@@ -18,7 +18,6 @@ from dataplane.mirror.tables import MIRROR_RING_DTYPE
 from dataplane.shm import Region, attach_region, create_region, read_parameters
 from dataplane.vector import MAX_PORTS
 
-
 SWITCHES_DTYPE: Final = np.dtype([("link", "u1", (MAX_PORTS,)), ("mirror", "u1", (MAX_PORTS,))], align=True)
 """What changes by itself at any time: whether a port's link is up, and which of its directions are mirrored."""
 

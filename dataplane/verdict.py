@@ -51,7 +51,9 @@ DROP_REASONS: Final = (
     DropReason(SOURCE_MAC_MULTICAST, "source_mac_multicast", "the source MAC is a group address, which nobody can own"),
     DropReason(SOURCE_MAC_ZERO, "source_mac_zero", "the source MAC is all zeros"),
     DropReason(
-        RESERVED_MULTICAST, "reserved_multicast", "sent to 01:80:c2:00:00:0x, which no bridge forwards (IEEE 802.1Q 8.6.3)"
+        RESERVED_MULTICAST,
+        "reserved_multicast",
+        "sent to 01:80:c2:00:00:0x, which no bridge forwards (IEEE 802.1Q 8.6.3)",
     ),
     DropReason(TRUNCATED_VLAN, "truncated_vlan", "ends inside its VLAN tag"),
     DropReason(VLAN_NOT_MEMBER, "vlan_not_member", "its VLAN is not one that the port carries"),
@@ -59,7 +61,9 @@ DROP_REASONS: Final = (
     DropReason(SPOOFED_ADDRESS, "spoofed_address", "the source address is not one of the port's own"),
     DropReason(STORM_BROADCAST, "storm_broadcast", "over the port's limit of broadcast frames a second"),
     DropReason(STORM_MULTICAST, "storm_multicast", "over the port's limit of multicast frames a second"),
-    DropReason(STORM_UNKNOWN_UNICAST, "storm_unknown_unicast", "over the port's limit of flooded unicast frames a second"),
+    DropReason(
+        STORM_UNKNOWN_UNICAST, "storm_unknown_unicast", "over the port's limit of flooded unicast frames a second"
+    ),
     DropReason(STATIC_MAC_ELSEWHERE, "static_mac_elsewhere", "the source MAC is fixed to another port"),
     DropReason(SAME_PORT, "same_port", "its destination lies behind the port it came from, and hairpin is off"),
     DropReason(ISOLATED, "isolated", "the network keeps its endpoints apart (icc: false)"),

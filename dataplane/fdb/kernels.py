@@ -22,10 +22,11 @@ from dataplane.memory import compare_and_swap, fetch_add, load_acquire, store_re
 
 _STATIC_FLAG = np.uint64(STATIC) << FLAGS_SHIFT
 _SEEN_MASK = np.uint64(0xFFFF_FFFF)
+_WRAP = np.uint64(1 << 32)
 _PORT_MASK = np.uint64(0xFFFF)
 _EPOCH_MASK = np.uint64(0xFF)
 _ONE = np.uint32(1)
-_MINUS_ONE = np.uint32(0xFFFF_FFFF)
+_NONE = np.uint32(0)
 
 
 @inlined
@@ -51,7 +52,7 @@ def is_valid(rules: Any, value: int, now: int) -> bool:
     """Whether an entry still counts at tick ``now``; ticks wrap after 18 years."""
     if value & _STATIC_FLAG:
         return value & _SEEN_MASK == np.uint64(rules.static_stamp)
-    age = (now - value) & _SEEN_MASK
+    age = (now + _WRAP - (value & _SEEN_MASK)) & _SEEN_MASK
     return age <= np.uint64(rules.max_age_ticks) and has_present_epoch(rules, value)
 
 
@@ -135,7 +136,7 @@ def learn_slowly(fdb: Any, key: int, home: int, port: int, seen: int, now: int) 
     if not has_room_at_port(fdb, port, now):
         fdb.counters.refused_port += 1
         return True
-    fetch_add(fdb.head.macs, np.int64(port_of(value)), _MINUS_ONE)
+    count_down(fdb.head.macs, np.int64(port_of(value)))
     fetch_add(fdb.head.macs, port, _ONE)
     store_release(bucket.value, k, seen)
     fdb.counters.moved += 1
@@ -202,9 +203,18 @@ def remove_entry(fdb: Any, bucket: Any, k: int, key: int, value: int) -> None:
             has_other_empty = True
     if not compare_and_swap(bucket.key, k, key, EMPTY if has_other_empty else REMOVED):
         return
-    fetch_add(fdb.head.entries, 0, _MINUS_ONE)
+    count_down(fdb.head.entries, 0)
     if value & _STATIC_FLAG == 0 and has_present_epoch(fdb.rules, value):
-        fetch_add(fdb.head.macs, np.int64(port_of(value)), _MINUS_ONE)
+        count_down(fdb.head.macs, np.int64(port_of(value)))
+
+
+@kernel
+def count_down(counts: Any, at: int) -> None:
+    """Take one off a count that the agent may have set to zero meanwhile."""
+    while True:
+        count = load_acquire(counts, at)
+        if count == _NONE or compare_and_swap(counts, at, count, count - _ONE):
+            return
 
 
 @kernel

@@ -17,6 +17,7 @@ from dataplane.forward.tables import HAIRPIN, ISOLATED
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.memory import prefetch
+from dataplane.vector import FLOOD
 from dataplane.verdict import (
     FORWARD,
     NO_RECEIVER,
@@ -26,9 +27,7 @@ from dataplane.verdict import (
     STORM_UNKNOWN_UNICAST,
 )
 from dataplane.verdict import ISOLATED as ISOLATED_REASON
-from dataplane.vector import FLOOD
 from dataplane.wire import MAC_GROUP_BIT
-
 
 
 @kernel
@@ -83,10 +82,10 @@ def send_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int, po
     """Queue frame ``i`` for the one port where its destination is, or say why it may not go there."""
     ports = forward.ports
     in_port = vector.in_port[i]
-    flags = ports[port].flags
-    if port == in_port and flags & HAIRPIN == 0:
+    traits = ports[port].traits
+    if port == in_port and traits & HAIRPIN == 0:
         drop(vector, i, SAME_PORT)
-    elif ports[in_port].flags & flags & ISOLATED != 0:
+    elif ports[in_port].traits & traits & ISOLATED != 0:
         drop(vector, i, ISOLATED_REASON)
     elif switches.link[port] == 0:
         drop(vector, i, PORT_DOWN)
@@ -99,18 +98,18 @@ def send_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int, po
 def flood_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int) -> None:
     """Queue frame ``i`` for every member of its domain that may have it and is up."""
     in_port = vector.in_port[i]
-    from_flags = forward.ports[in_port].flags
+    from_traits = forward.ports[in_port].traits
     first = forward.flood_first[vector.domain[i]]
     others = 0
     allowed = 0
     queued = 0
     for k in range(forward.flood_count[vector.domain[i]]):
         port = forward.flood_members[first + k]
-        flags = forward.ports[port].flags
-        if port == in_port and flags & HAIRPIN == 0:
+        traits = forward.ports[port].traits
+        if port == in_port and traits & HAIRPIN == 0:
             continue
         others += 1
-        if from_flags & flags & ISOLATED != 0:
+        if from_traits & traits & ISOLATED != 0:
             continue
         allowed += 1
         if switches.link[port] != 0:

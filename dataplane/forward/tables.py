@@ -16,7 +16,7 @@ ISOLATED: Final = 1
 HAIRPIN: Final = 2
 TAGGING: Final = 4
 
-FORWARD_PORT_DTYPE: Final = np.dtype([("native_domain", "u2"), ("flags", "u1")], align=True)
+FORWARD_PORT_DTYPE: Final = np.dtype([("native_domain", "u2"), ("traits", "u1")], align=True)
 
 FORWARD_DTYPE: Final = np.dtype(
     [

@@ -25,11 +25,11 @@ MIRROR_RING_DTYPE: Final = np.dtype(
         ("head", "u8", (1,)),
         ("tail", "u8", (1,)),
         ("lost", "u8", (1,)),
-        ("data", "u1", (RING_BYTES,)),
+        ("records", "u1", (RING_BYTES,)),
     ],
     align=True,
 )
-"""``data`` is a ring of RING_BYTES (a power of two)."""
+"""``records`` is a ring of RING_BYTES (a power of two)."""
 
 RECORD_DTYPE: Final = np.dtype(
     [

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from dataplane.generation.kernels import leave_generation
 from dataplane.jit import kernel
 from dataplane.layout import LINE_BYTES
@@ -69,7 +67,9 @@ def discard_queued(vector: Any, egress: Any, counters: Any) -> None:
 
 
 @kernel
-def carry_frames(vector: Any, arena: Any, egress: Any, state: Any, frames: Any, data: Any, rounds: int, size: int) -> None:
+def carry_frames(
+    vector: Any, arena: Any, egress: Any, state: Any, frames: Any, data: Any, rounds: int, size: int
+) -> None:
     """Send all ``frames`` through the pipeline ``rounds`` times, ``size`` to a vector, and discard what comes out."""
     counters = state.port_counters[0]
     for _ in range(rounds):

@@ -49,16 +49,17 @@ NANOSECOND_DIGITS: Final = 9
 PCAP_MAJOR: Final = 2
 FCS_PRESENT: Final = 1 << 26
 
+UNPACK: Final = "unpack it first"
+CONVERT: Final = "convert it with editcap"
 OTHER_FORMATS: Final = (
-    (b"\x28\xb5\x2f\xfd", "zstd data: unpack it first"),
-    (b"\xfd7zXZ\x00", "xz data: unpack it first"),
-    (b"BZh", "bzip2 data: unpack it first"),
-    (b"\x04\x22\x4d\x18", "LZ4 data: unpack it first"),
-    (b"PK\x03\x04", "a zip archive: unpack it first"),
-    (GZIP_MAGIC, "gzip data inside gzip data: unpack it first"),
-    (b"snoop\x00\x00\x00", "a Solaris snoop capture: convert it with editcap"),
-    (b"XCP\x00", "a NetXRay capture: convert it with editcap"),
-    (b"\x7fELF", "a program"),
+    (b"\x28\xb5\x2f\xfd", "zstd data", UNPACK),
+    (b"\xfd7zXZ\x00", "xz data", UNPACK),
+    (b"BZh", "bzip2 data", UNPACK),
+    (b"\x04\x22\x4d\x18", "LZ4 data", UNPACK),
+    (b"PK\x03\x04", "a zip archive", UNPACK),
+    (GZIP_MAGIC, "gzip data inside gzip data", UNPACK),
+    (b"snoop\x00\x00\x00", "a Solaris snoop capture", CONVERT),
+    (b"XCP\x00", "a NetXRay capture", CONVERT),
 )
 
 
@@ -149,15 +150,15 @@ def open_format(data: Any, name: str, interfaces: Any, reader: Any) -> Callable[
         if magic in (MAGIC_MICROSECONDS, MAGIC_NANOSECONDS, MAGIC_MODIFIED):
             open_classic(start, name, order, magic, interfaces, reader)
             return index_records
-    raise CaptureError(f"{name}: a pcap or pcapng capture expected, {what_else(start)} found")
+    raise CaptureError(f"{name}: a pcap or pcapng capture expected, {what_else(start)}")
 
 
 def what_else(start: bytes) -> str:
-    """Return words for a file that is no capture, from its first bytes."""
-    for magic, words in OTHER_FORMATS:
+    """Return the end of a sentence about a file that is no capture, from its first bytes."""
+    for magic, found, advice in OTHER_FORMATS:
         if start.startswith(magic):
-            return words
-    return f"a file that begins with the bytes {start[:4].hex(' ')}"
+            return f"{found} found ({advice})"
+    return f"a file that begins with the bytes {start[:4].hex(' ')} found"
 
 
 def open_classic(start: bytes, name: str, order: str, magic: int, interfaces: Any, reader: Any) -> None:

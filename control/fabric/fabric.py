@@ -1,0 +1,265 @@
+"""The tables of one node: puts a configuration in force as a new generation, and reads what the workers counted.
+
+The workers may be in this process (replay) or in others (the agent): only memory connects the two. Changes come into
+force between two bursts; nothing that traffic taught is lost but what belongs to ports that left or changed their VLANs.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from control.errors import UserError
+from control.fabric.plan import Plan, PortPlan, make_plan
+from control.fabric.rows import admit_row, forward_row, static_entries
+from control.model import Configuration, Limits, Port
+from dataplane.admit.build import TooManyVlanSetsError, write_admit
+from dataplane.fdb.build import TooManyStaticEntriesError, read_entries, write_rules
+from dataplane.forward.build import TooManyMembersError, write_forward
+from dataplane.generation.build import activate, forget_worker, free_copy, wait_until_free
+from dataplane.state import attach_state, create_state
+from dataplane.verdict import REASON_NAMES
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a new configuration did to the ports. A changed one keeps its index; its device may differ."""
+
+    added: tuple[Port, ...] = ()
+    removed: tuple[Port, ...] = ()
+    changed: tuple[Port, ...] = ()
+
+
+@dataclass(frozen=True)
+class PortCounters:
+    """One port's counters, over all workers. ``drops`` is the sum over all reasons."""
+
+    rx_packets: int = 0
+    rx_bytes: int = 0
+    tx_packets: int = 0
+    tx_bytes: int = 0
+    tx_errors: int = 0
+    drops: int = 0
+    consumed: int = 0
+
+
+@dataclass(frozen=True)
+class FdbEntry:
+    """One address that is known; ``vlan`` is None where the network reads no VLANs."""
+
+    network: str
+    vlan: int | None
+    mac: str
+    port: str
+    static: bool
+    age_s: float
+
+
+class Fabric:
+    """One node's tables, their plan, and the numbers that must outlast a change."""
+
+    def __init__(self, limits: Limits, workers: int = 1, shared: bool = False, seed: int | None = None) -> None:
+        self.state, self.region = create_state(limits.fdb, workers, shared, seed)
+        self.plan = Plan()
+        self.configuration: Configuration | None = None
+        self.epochs: dict[int, int] = {}
+        self.static_stamp = 0
+        self.statics: list[tuple[int, int, int]] = []
+
+    @classmethod
+    def attach(cls, fd: int, configuration: Configuration, snapshot: dict[str, Any]) -> "Fabric":
+        """Take over the tables of an agent that is gone: its memfd, its configuration, and its ``snapshot``."""
+        fabric = cls.__new__(cls)
+        fabric.state, fabric.region = attach_state(fd)
+        numbers = {(network, vlan): number for network, vlan, number in snapshot["domains"]}
+        known = {port.name: port for port in configuration.ports}
+        before = Plan(
+            ports={
+                name: PortPlan(known[name], index, False, False, 0, ())
+                for name, index in snapshot["ports"].items()
+                if name in known
+            },
+            domain_numbers=numbers,
+        )
+        fabric.plan = make_plan(configuration, before)
+        fabric.configuration = configuration
+        fabric.epochs = {int(index): epoch for index, epoch in snapshot["epochs"].items()}
+        fabric.static_stamp = snapshot["static_stamp"]
+        fabric.statics = [(domain, mac, port) for domain, mac, port in snapshot["statics"]]
+        return fabric
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what a later agent needs to take these tables over; it can be written as JSON."""
+        document = {
+            "ports": {name: plan.index for name, plan in self.plan.ports.items()},
+            "domains": [[*key, number] for key, number in self.plan.domain_numbers.items()],
+            "epochs": self.epochs,
+            "static_stamp": self.static_stamp,
+            "statics": self.statics,
+        }
+        copied: dict[str, Any] = json.loads(json.dumps(document))
+        return copied
+
+    @property
+    def memory_fd(self) -> int:
+        """The memfd to hand to workers, -1 for private memory."""
+        return self.region.fd
+
+    def apply(self, configuration: Configuration) -> Changes:
+        """Put ``configuration`` in force. UserError, with the old state kept, if the tables cannot hold it."""
+        control = self.state.control[0]
+        wait_until_free(control)
+        plan = make_plan(configuration, self.plan)
+        epochs = self._next_epochs(plan)
+        statics = static_entries(plan)
+        stamp = self.static_stamp + (statics != self.statics)
+        self._write_copy(free_copy(control), configuration, plan, epochs, statics, stamp)
+        activate(control)
+        wait_until_free(control)
+        changes = compare_plans(self.plan, plan)
+        self._forget_ports([self.plan.ports[port.name].index for port in changes.removed])
+        renewed = [index for index, epoch in epochs.items() if epoch != self.epochs.get(index, 0)]
+        for index in renewed:
+            self.state.fdb_head[0].macs[index] = 0
+        self.plan, self.configuration = plan, configuration
+        self.epochs, self.static_stamp, self.statics = epochs, stamp, statics
+        return changes
+
+    def _write_copy(
+        self,
+        copy: int,
+        configuration: Configuration,
+        plan: Plan,
+        epochs: dict[int, int],
+        statics: list[tuple[int, int, int]],
+        stamp: int,
+    ) -> None:
+        ports = plan.ports.values()
+        try:
+            write_admit(self.state.admit[copy], {p.index: admit_row(p) for p in ports})
+            write_forward(
+                self.state.forward[copy],
+                {p.index: forward_row(p) for p in ports},
+                {number: (domain.vlan, domain.members) for number, domain in plan.domains.items()},
+            )
+            max_macs = {p.index: p.port.max_macs for p in ports}
+            rows = {index: (max_macs.get(index, 0), epoch) for index, epoch in epochs.items()}
+            write_rules(self.state.fdb_rules[copy], configuration.timeouts.fdb_s, rows, statics, stamp)
+        except (TooManyVlanSetsError, TooManyMembersError, TooManyStaticEntriesError) as error:
+            raise UserError(f"{error}; use fewer") from error
+
+    def _next_epochs(self, plan: Plan) -> dict[int, int]:
+        """A port that left, or whose domains changed, gets a new epoch: what was learned there is void."""
+        epochs = {port.index: 0 for port in plan.ports.values()} | self.epochs
+        for name, old in self.plan.ports.items():
+            new = plan.ports.get(name)
+            if new is None or new.domains != old.domains:
+                epochs[old.index] = (epochs[old.index] + 1) % 256
+        return epochs
+
+    def _forget_ports(self, indices: list[int]) -> None:
+        """Clear what is kept by index, so that the index's next owner begins at zero."""
+        for index in indices:
+            self.state.switches[0].link[index] = 0
+            self.state.switches[0].mirror[index] = 0
+            self.state.storms[0].due_ns[index] = 0
+            for worker in range(len(self.state.port_counters)):
+                self.state.port_counters["ports"][worker, index] = 0
+
+    def index_of(self, port_name: str) -> int:
+        """Return a port's index; KeyError if there is none of that name."""
+        return self.plan.ports[port_name].index
+
+    def name_of(self, index: int) -> str:
+        """Return the name of the port with that index; KeyError if there is none."""
+        for name, plan in self.plan.ports.items():
+            if plan.index == index:
+                return name
+        raise KeyError(index)
+
+    def set_link(self, port_name: str, up: bool) -> None:
+        """Say whether a port can take frames; workers see it at once."""
+        self.state.switches[0].link[self.index_of(port_name)] = up
+
+    def link_is_up(self, port_name: str) -> bool:
+        """Whether a port can take frames, as workers see it."""
+        return bool(self.state.switches[0].link[self.index_of(port_name)])
+
+    def set_mirror(self, port_name: str, directions: int) -> None:
+        """Say which directions of a port (MIRROR_RECEIVED | MIRROR_SENT) are copied to the mirror rings."""
+        self.state.switches[0].mirror[self.index_of(port_name)] = directions
+
+    def forget_worker(self, worker: int) -> None:
+        """Say that a worker has died, so that nobody waits for it."""
+        forget_worker(self.state.control[0], worker)
+
+    def port_counters(self) -> dict[str, PortCounters]:
+        """Return every port's counters."""
+        totals = self.state.port_counters["ports"]
+        counters = {}
+        for name, plan in self.plan.ports.items():
+            rows = totals[:, plan.index]
+            counters[name] = PortCounters(
+                rx_packets=int(rows["rx_packets"].sum()),
+                rx_bytes=int(rows["rx_bytes"].sum()),
+                tx_packets=int(rows["tx_packets"].sum()),
+                tx_bytes=int(rows["tx_bytes"].sum()),
+                tx_errors=int(rows["transmit_errors"].sum()),
+                drops=int(rows["drops"].sum()),
+                consumed=int(rows["consumed"].sum()),
+            )
+        return counters
+
+    def drop_counts(self) -> dict[str, dict[str, int]]:
+        """Return, for every port, how many frames ended for which reason; reasons that never came are left out."""
+        drops = self.state.port_counters["ports"]["drops"].sum(axis=0)
+        return {
+            name: {
+                reason: int(drops[plan.index, number])
+                for number, reason in REASON_NAMES.items()
+                if drops[plan.index, number]
+            }
+            for name, plan in self.plan.ports.items()
+        }
+
+    def learning_counters(self) -> dict[str, int]:
+        """Return what was counted of learning, over all workers."""
+        counters = self.state.learning_counters
+        return {f"fdb_{name}": int(counters[name].sum()) for name in counters.dtype.names}
+
+    def fdb_entries(self, now_ns: int) -> list[FdbEntry]:
+        """Return the addresses that are known at ``now_ns`` (the workers' clock: CLOCK_MONOTONIC, or the replay's)."""
+        domains = {number: key for key, number in self.plan.domain_numbers.items()}
+        names = {plan.index: name for name, plan in self.plan.ports.items()}
+        rules = self.state.fdb_rules[1 - free_copy(self.state.control[0])]
+        return [
+            FdbEntry(*domains[entry.domain], entry.mac.hex(":"), names[entry.port], entry.static, entry.age_s)
+            for entry in read_entries(self.state.fdb_buckets, rules, now_ns)
+            if entry.domain in domains and entry.port in names
+        ]
+
+    def flush_fdb(self) -> None:
+        """Forget every dynamic entry: each port gets a new epoch."""
+        if self.configuration is None:
+            return
+        self.epochs = {index: (epoch + 1) % 256 for index, epoch in self.epochs.items()}
+        self.apply(self.configuration)
+        for plan in self.plan.ports.values():
+            self.state.fdb_head[0].macs[plan.index] = 0
+
+    def close(self) -> None:
+        """Give up the descriptor; the memory goes with its last user."""
+        if self.region.fd >= 0:
+            import os
+
+            os.close(self.region.fd)
+
+
+def compare_plans(before: Plan, after: Plan) -> Changes:
+    """Return which ports came, went, and differ."""
+    return Changes(
+        added=tuple(plan.port for name, plan in after.ports.items() if name not in before.ports),
+        removed=tuple(plan.port for name, plan in before.ports.items() if name not in after.ports),
+        changed=tuple(
+            plan.port for name, plan in after.ports.items() if name in before.ports and plan != before.ports[name]
+        ),
+    )

@@ -1,0 +1,68 @@
+"""From a port's plan to its rows in each feature's table."""
+
+from ipaddress import IPv4Address
+
+from control.fabric.plan import Plan, PortPlan, native_vlan_of
+from control.model import Address
+from dataplane.admit.build import AdmitPort
+from dataplane.admit.tables import CHECK_ADDRESSES, CHECK_MAC, TRANSPARENT, TRUNK, UNTAGGED
+from dataplane.forward.build import ForwardPort
+from dataplane.forward.tables import HAIRPIN, ISOLATED, TAGGING
+
+IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
+
+
+def mac_number(mac: bytes) -> int:
+    """Return a MAC as columns hold it: its first byte is the lowest."""
+    return int.from_bytes(mac, "little")
+
+
+def address_bytes(address: Address) -> bytes:
+    """Return 16 bytes, IPv4 mapped (RFC 4291 section 2.5.5.2)."""
+    return IPV4_MAPPED + address.packed if isinstance(address, IPv4Address) else address.packed
+
+
+def is_trunk(plan: PortPlan) -> bool:
+    """Whether the port's frames may carry a tag."""
+    return plan.vlan_aware and plan.port.vlan is not None and plan.port.vlan.is_trunk
+
+
+def admit_row(plan: PortPlan) -> AdmitPort:
+    """Return what admission must know of the port."""
+    port = plan.port
+    checks = 0
+    if port.spoof_check:
+        checks = CHECK_ADDRESSES | (CHECK_MAC if port.mac_known else 0)
+    vlan_mode = TRANSPARENT
+    if plan.vlan_aware:
+        vlan_mode = TRUNK if is_trunk(plan) else UNTAGGED
+    return AdmitPort(
+        mac=mac_number(port.mac),
+        addresses=tuple(address_bytes(interface.ip) for interface in port.addresses),
+        checks=checks,
+        vlan_mode=vlan_mode,
+        native_domain=plan.native_domain,
+        domain_of_vlan=tuple((vlan, domain) for vlan, domain in plan.domains if vlan is not None)
+        if is_trunk(plan)
+        else (),
+        storm_rates=(port.storm.broadcast, port.storm.multicast, port.storm.unknown_unicast),
+    )
+
+
+def forward_row(plan: PortPlan) -> ForwardPort:
+    """Return what forwarding must know of the port."""
+    traits = (
+        (ISOLATED if plan.isolated else 0) | (HAIRPIN if plan.port.hairpin else 0) | (TAGGING if is_trunk(plan) else 0)
+    )
+    has_native = native_vlan_of(plan.port) is not None
+    return ForwardPort(native_domain=plan.native_domain if has_native else 0, traits=traits)
+
+
+def static_entries(plan: Plan) -> list[tuple[int, int, int]]:
+    """Return every static FDB entry: (domain, MAC, port index), each MAC in all domains of its port."""
+    return [
+        (domain, mac_number(mac), port.index)
+        for port in plan.ports.values()
+        for mac in port.port.static_macs
+        for _, domain in port.domains
+    ]
