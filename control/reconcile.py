@@ -92,7 +92,7 @@ Action = ClosePort | RemoveNamespace | MakeNamespace | ReconfigurePort | OpenPor
 
 
 def plan_actions(applied: Committed, desired: Committed) -> tuple[Action, ...]:
-    """Return the steps from ``applied`` to ``desired``, none if they are the same; sorted, so that a plan is repeatable."""
+    """Return the steps from ``applied`` to ``desired``, none if they are the same; sorted, so a plan is repeatable."""
     close, reconfigure, reopen = [], [], []
     for name, device in sorted(applied.devices.items()):
         wanted = desired.devices.get(name)

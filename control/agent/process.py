@@ -51,13 +51,18 @@ async def wait_for_end(process: ProcessId) -> None:
     except ProcessLookupError:
         return
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    loop.add_reader(fd, lambda: ended.done() or ended.set_result(None))
+    ended: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, _resolve, ended)
     try:
         await ended
     finally:
         loop.remove_reader(fd)
         os.close(fd)
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _start_time(pid: int) -> int | None:

@@ -26,7 +26,7 @@ class WorkerRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttachedPort:
-    """A port that came through the API: ``port`` is its entry as a configuration file would have it, defaults filled in.
+    """A port that came through the API: ``port`` is its entry as in a configuration file, with defaults filled in.
 
     ``owner`` is the process the port ends with; None is nobody: it stays until it is detached.
     """

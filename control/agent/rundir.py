@@ -80,8 +80,8 @@ class InstanceLock:
                 holder = os.read(self._fd, 32).decode().strip() or "unknown"
                 os.close(self._fd)
                 raise UserError(
-                    f"another tapestry (pid {holder}) runs here; stop it first, or give this one a --run-dir of its own "
-                    f"(this is {run_dir.path})"
+                    f"another tapestry (pid {holder}) runs here; stop it first, or give this one a --run-dir of its "
+                    f"own (this is {run_dir.path})"
                 ) from None
             if self._is_current(run_dir):
                 break

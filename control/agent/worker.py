@@ -1,4 +1,4 @@
-"""One worker process as the agent sees it: start it, connect, give it memory and ports, or adopt one that runs already."""
+"""One worker process as the agent sees it: start it, connect, give it memory and ports, or adopt one that runs."""
 
 import asyncio
 import contextlib
@@ -235,8 +235,8 @@ class Worker:
                 silence_s = time.monotonic() - self._heard_at
                 if silence_s >= SILENCE_LIMIT_S:
                     raise WorkerError(
-                        f"worker {self.index} (pid {self.process.pid}) said nothing for {silence_s:.0f} s while loading: "
-                        f"see {self._run_dir.worker_log(self.index)}"
+                        f"worker {self.index} (pid {self.process.pid}) said nothing for {silence_s:.0f} s while "
+                        f"loading: see {self._run_dir.worker_log(self.index)}"
                     )
                 await asyncio.wait({task}, timeout=SILENCE_LIMIT_S - silence_s)
             return task.result()

@@ -33,7 +33,7 @@ class WorkerPool:
         on_change: Callable[[], None],
         command: Sequence[str] = COMMAND,
     ) -> None:
-        """``on_compiling(worker, done, total)`` tells the progress of a cold start; ``on_change`` that a process changed."""
+        """``on_compiling(worker, done, total)`` tells a cold start's progress; ``on_change`` that a process changed."""
         self.workers: dict[int, Worker] = {}
         self.restarts: dict[int, int] = {}
         self._run_dir = run_dir
@@ -199,7 +199,7 @@ class WorkerPool:
 
     def _choose_receiver(self, index: int) -> None:
         """Let the worker with the fewest ports receive on this one."""
-        load = {worker: 0 for worker in self.workers}
+        load = dict.fromkeys(self.workers, 0)
         for receiver in self._receiver.values():
             load[receiver] = load.get(receiver, 0) + 1
         self._receiver[index] = min(sorted(load), key=lambda worker: load[worker])

@@ -1,0 +1,200 @@
+"""The agent's core: the desired state, the tables, and everything that is kept as desired says. One change at a time.
+
+A change is checked as a whole first (the file, the tables' room, the namespaces it names); only then anything is
+touched. A device that cannot be opened afterwards is waited for, except at the first start and in an attachment, which
+fail instead and leave nothing.
+"""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from control.agent.desired import add_attached, keep_capacities, pin_addresses, with_port, without_port
+from control.agent.executor import Executor
+from control.agent.keeper import Surroundings
+from control.agent.namespaces import Namespaces
+from control.agent.owners import Owners
+from control.agent.process import ProcessId
+from control.agent.record import AttachedPort, Record, RecordFile
+from control.agent.system import System
+from control.agent.worker import HandedOver
+from control.agent.workers import WorkerPool
+from control.errors import UserError
+from control.model import Configuration, Pcap
+from control.reconcile import Committed, commit_to, namespaces_of, plan_actions
+
+if TYPE_CHECKING:
+    from control.fabric import Fabric
+
+log = logging.getLogger(__name__)
+
+
+class Instance:
+    """One running fabric: ``configuration`` is in force, ``fabric`` holds its tables, ``workers`` forward by them."""
+
+    def __init__(
+        self,
+        path: Path,
+        file: Configuration,
+        fabric: "Fabric",
+        workers: WorkerPool,
+        system: System,
+        record: RecordFile,
+        before: Record | None = None,
+    ) -> None:
+        """``file`` is what ``path`` said; ``before`` is what an agent before this one left: namespaces, attached ports."""
+        self.path = path
+        self.configuration = file
+        self.fabric = fabric
+        self.workers = workers
+        self.warnings: tuple[str, ...] = ()
+        self.started_at = time.time()
+        self.state = "starting"
+        self._file = file
+        self._attached: tuple[AttachedPort, ...] = before.attached if before else ()
+        self._record = record
+        self._changing = asyncio.Lock()
+        self._owners = Owners(self._owner_is_gone)
+        self._watch = system.watch_links(lambda change: self._executor.hear_link(change))
+        made = before.made_namespaces if before else frozenset()
+        self._namespaces = Namespaces(system, record, made)
+        around = Surroundings(system, self._namespaces, workers, self._watch, self._set_link, self._remember)
+        self._executor = Executor(around, fabric.index_of, Committed({}, made))
+
+    @property
+    def keepers(self) -> Any:
+        """The keepers by port name."""
+        return self._executor.keepers
+
+    def is_attached(self, name: str) -> bool:
+        """Return whether the port came through the API."""
+        return any(port.name == name for port in self._attached)
+
+    async def bring_up(self) -> None:
+        """Put the configuration in force for the first time; UserError if any of its devices cannot be opened."""
+        async with self._changing:
+            await self._apply(self._file, strict=True)
+
+    async def take_over(self, handed_over: HandedOver, before: Record) -> None:
+        """Go on where the agent before this one stopped, then put the configuration in force by its difference."""
+        async with self._changing:
+            known = {self.fabric.index_of(device.port): device for device in before.open_devices}
+            held = [device for index, device in known.items() if index in handed_over.ports]
+            self._executor.applied = Committed({}, self._namespaces.made | namespaces_of(held))
+            self._executor.adopt(held)
+            for index in set(handed_over.ports) - set(known):
+                await self.workers.close_port(index)
+            self._attached, whole = self._keep_what_fits()
+            await self._apply(whole, strict=False)
+        for entry in self._attached:
+            if entry.owner is not None:
+                self._owners.watch(entry.name, entry.owner)
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the file again and apply the difference; UserError, and the old state in force, if it is wrong."""
+        from control.config import load_configuration
+
+        async with self._changing:
+            loaded = await asyncio.to_thread(load_configuration, self.path)
+            file, kept = keep_capacities(loaded.configuration, self._file)
+            await self._apply(add_attached(file, self._attached), strict=False)
+            self._file = file
+            self.warnings = (*loaded.warnings, *kept)
+        for warning in self.warnings:
+            log.warning("%s", warning)
+        return {"ports": len(self.configuration.ports), "warnings": list(self.warnings)}
+
+    async def attach(self, entry: dict[str, Any], owner: ProcessId | None) -> str:
+        """Attach a port written as in a configuration file; return its name. UserError, and nothing left, if it fails."""
+        from control.config.ports import parse_port
+
+        async with self._changing:
+            port = parse_port(entry, self.configuration)
+            if isinstance(port.attachment, Pcap):
+                raise UserError(f"port {port.name}: a pcap port is for `tapestry replay`; attach a tap or a nic")
+            before = self.configuration
+            try:
+                await self._apply(with_port(before, port), strict=True)
+            except UserError:
+                await self._apply(before, strict=False)
+                raise
+            self._attached = (*self._attached, AttachedPort(pin_addresses(entry, port), owner))
+            self._remember()
+            if owner is not None:
+                self._owners.watch(port.name, owner)
+        return port.name
+
+    async def detach(self, name: str) -> None:
+        """Take away a port that was attached; UserError if there is none, or the configuration file holds it."""
+        async with self._changing:
+            if not self.is_attached(name):
+                if any(port.name == name for port in self.configuration.ports):
+                    raise UserError(f"port {name} stands in {self.path}: take it out there and reload")
+                raise UserError(f"there is no port {name}: `tapestry ports` lists them")
+            self._owners.forget(name)
+            self._attached = tuple(port for port in self._attached if port.name != name)
+            await self._apply(without_port(self.configuration, name), strict=False)
+
+    async def close(self) -> None:
+        """Let go of every device, stop the workers, remove what was made."""
+        self.state = "stopping"
+        self._owners.close()
+        async with self._changing:
+            self._watch.close()
+            await self.workers.stop()
+            await self._executor.close()
+            self.fabric.close()
+
+    def leave(self) -> None:
+        """Leave workers, devices and namespaces to the next agent."""
+        self._owners.close()
+        self._watch.close()
+        self.workers.hang_up()
+
+    def hear_failure(self, index: int, error_number: int) -> None:
+        """Take in that a worker lost a device."""
+        self._executor.hear_failure(index, error_number)
+
+    async def _apply(self, configuration: Configuration, *, strict: bool) -> None:
+        plan = plan_actions(self._executor.applied, commit_to(configuration))
+        self._executor.check(plan)
+        self.fabric.apply(configuration)
+        self.configuration = configuration
+        self._remember()
+        await self._executor.execute(plan, strict=strict)
+        self._remember()
+
+    def _keep_what_fits(self) -> tuple[tuple[AttachedPort, ...], Configuration]:
+        """Return the attached ports that go together with the file as it is now, and all of it as one configuration."""
+        whole, kept = self._file, []
+        for entry in self._attached:
+            try:
+                whole = add_attached(whole, [entry])
+            except UserError as error:
+                log.warning("the attached port %s is dropped: %s", entry.name, error)
+            else:
+                kept.append(entry)
+        return tuple(kept), whole
+
+    async def _owner_is_gone(self, name: str) -> None:
+        log.info("port %s: the process it was attached for has ended", name)
+        try:
+            await self.detach(name)
+        except UserError as error:
+            log.warning("%s", error)
+
+    def _set_link(self, port: str, up: bool) -> None:
+        if any(known.name == port for known in self.configuration.ports):
+            self.fabric.set_link(port, up)
+
+    def _remember(self) -> None:
+        """Write down what the next agent must know."""
+        self._record.update(
+            workers=self.workers.records,
+            fabric=self.fabric.snapshot(),
+            open_devices=tuple(keeper.device for keeper in self.keepers.values() if keeper.is_open),
+            made_namespaces=self._namespaces.made,
+            attached=self._attached,
+        )

@@ -1,0 +1,92 @@
+"""The real machine behind `system.System`, by way of control.host."""
+
+import asyncio
+import errno
+import fcntl
+from collections.abc import Callable
+from ipaddress import ip_interface
+
+from control.agent.system import LinkChange, Watch
+from control.agent.worker import PortDescriptor
+from control.reconcile import Device
+
+TUNGETIFF = 0x800454D2  # linux/if_tun.h
+IFREQ_BYTES = 40
+
+
+class Machine:
+    """Devices and namespaces of this machine."""
+
+    def open_device(self, device: Device) -> PortDescriptor:
+        if device.kind == "nic":
+            from control.host.packet import open_nic
+
+            nic = open_nic(device.ifname)
+            return PortDescriptor(nic.fd, "nic", dict(nic.options))
+        from control.host.taps import open_tap
+
+        addresses = [ip_interface(address) for address in device.addresses]
+        mac = bytes.fromhex(device.mac.replace(":", ""))
+        return PortDescriptor(
+            open_tap(device.netns, device.ifname, mac=mac, mtu=device.mtu, addresses=addresses).fd, "tap"
+        )
+
+    def reconfigure_device(self, before: Device, after: Device) -> None:
+        from control.agent.readdress import readdress
+
+        if after.kind == "tap":
+            readdress(before, after)
+
+    def still_holds(self, port: PortDescriptor) -> bool:
+        if port.kind != "tap":
+            return False
+        try:
+            fcntl.ioctl(port.fd, TUNGETIFF, bytes(IFREQ_BYTES))
+        except OSError as error:
+            return error.errno != errno.EBADFD
+        return True
+
+    def require_namespace(self, netns: str) -> None:
+        from control.host.namespaces import identify_namespace
+
+        identify_namespace(netns)
+
+    def make_namespace(self, name: str) -> bool:
+        from control.host.namespaces import make_namespace
+
+        return make_namespace(name)
+
+    def remove_namespace(self, name: str) -> None:
+        from control.host.namespaces import remove_namespace
+
+        remove_namespace(name)
+
+    def watch_links(self, on_change: Callable[[LinkChange], None]) -> Watch:
+        return _LinkWatch(on_change)
+
+
+class _LinkWatch:
+    """`control.host.watch.LinkWatcher` in the words of ``LinkChange``."""
+
+    def __init__(self, on_change: Callable[[LinkChange], None]) -> None:
+        from control.host.watch import Change, LinkEvent, LinkWatcher
+
+        def translate(event: LinkEvent) -> None:
+            gone = event.change is Change.NAMESPACE_REMOVED
+            passes = event.link is not None and event.link.passes_frames
+            on_change(LinkChange(event.netns, event.ifname, event.link is not None, passes, gone))
+
+        self._watcher = LinkWatcher(translate, asyncio.get_running_loop())
+
+    def watch(self, netns: str | None, ifname: str) -> LinkChange:
+        link = self._watcher.watch(netns, ifname)
+        if link is None:  # The namespace may be newer than the watcher's last look.
+            self._watcher.check_namespaces()
+            link = self._watcher.watch(netns, ifname)
+        return LinkChange(netns, ifname, link is not None, link is not None and link.passes_frames)
+
+    def unwatch(self, netns: str | None, ifname: str) -> None:
+        self._watcher.unwatch(netns, ifname)
+
+    def close(self) -> None:
+        self._watcher.close()

@@ -1,0 +1,68 @@
+"""What the agent asks of the machine: an interface, so that tests can stand in for it; `Machine` is the real one.
+
+Calls about devices and namespaces may block for some milliseconds (netlink, ioctl); the agent makes them from a thread.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from control.agent.worker import PortDescriptor
+from control.reconcile import Device
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """What became of a watched device. ``is_there``: there is a device of that name in that namespace now.
+
+    ``namespace_gone``: the namespace's name is gone or leads to another one; what is held in the old one is to be let
+    go, although it works still.
+    """
+
+    netns: str | None
+    ifname: str
+    is_there: bool
+    passes_frames: bool
+    namespace_gone: bool = False
+
+
+class Watch(Protocol):
+    """Follows devices by place from the event loop."""
+
+    def watch(self, netns: str | None, ifname: str) -> LinkChange:
+        """Follow the device from now on; return how it is."""
+        ...
+
+    def unwatch(self, netns: str | None, ifname: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class System(Protocol):
+    """The machine. What it cannot do it refuses with a UserError that says what to do."""
+
+    def open_device(self, device: Device) -> PortDescriptor:
+        """Open and configure the device; the descriptor is the caller's."""
+        ...
+
+    def reconfigure_device(self, before: Device, after: Device) -> None:
+        """Change MAC, MTU and addresses of a device that is there."""
+        ...
+
+    def still_holds(self, port: PortDescriptor) -> bool:
+        """Return whether there still is a device behind the descriptor, wherever it was moved."""
+        ...
+
+    def require_namespace(self, netns: str) -> None:
+        """Raise UserError unless the namespace is there."""
+        ...
+
+    def make_namespace(self, name: str) -> bool:
+        """Make the namespace; False if it is there already."""
+        ...
+
+    def remove_namespace(self, name: str) -> None: ...
+
+    def watch_links(self, on_change: Callable[[LinkChange], None]) -> Watch:
+        """Start a watcher on the running event loop."""
+        ...
