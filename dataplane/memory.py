@@ -2,9 +2,10 @@
 
 Each has two definitions with one meaning: an llvmlite intrinsic for compiled kernels and a plain one for kernels that
 run as Python (``NUMBA_DISABLE_JIT=1``). Offsets are in bytes into a C-contiguous uint8 array and are not checked: a
-kernel checks its lengths once, at its gate.
+kernel checks its lengths once, at its gate. What takes an *address* reads memory that is no array: a device's ring.
 """
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,39 @@ def _prefetch_intrinsic(typing_context: Any, array: Any, index: Any) -> Any:
     return types.void(array, types.intp), generate
 
 
+def _address_loader(bits: int) -> Any:
+    """Make an intrinsic that loads an unsigned integer of ``bits`` from an address, after which later loads come."""
+    numba_type = getattr(types, f"uint{bits}")
+
+    def load(typing_context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
+            return builder.load_atomic(pointer, "acquire", bits // 8)
+
+        return numba_type(types.uintp), generate
+
+    return intrinsic(load)
+
+
+def _store_u32_at_intrinsic(typing_context: Any, address: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(32).as_pointer())
+        builder.store_atomic(arguments[1], pointer, "release", 4)
+        return context.get_dummy_value()
+
+    return types.void(types.uintp, types.uint32), generate
+
+
+def _copy_from_intrinsic(typing_context: Any, target: Any, target_at: Any, address: Any, count: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        to = _byte_pointer(context, builder, signature.args[0], arguments[0], arguments[1], _BYTE)
+        origin = builder.inttoptr(arguments[2], _BYTE.as_pointer())
+        cgutils.raw_memcpy(builder, to, origin, arguments[3], 1)
+        return context.get_dummy_value()
+
+    return types.void(target, target_at, types.uintp, types.int64), generate
+
+
 def _load_acquire_intrinsic(typing_context: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _item_pointer(context, builder, signature.args[0], arguments[0], arguments[1])
@@ -173,6 +207,18 @@ if JIT_DISABLED:
     def copy_bytes(target: Any, target_at: int, source: Any, source_at: int, count: int) -> None:
         target[target_at : target_at + count] = source[source_at : source_at + count]
 
+    def load_u16_at(address: int) -> np.uint16:
+        return np.uint16(ctypes.c_uint16.from_address(int(address)).value)
+
+    def load_u32_at(address: int) -> np.uint32:
+        return np.uint32(ctypes.c_uint32.from_address(int(address)).value)
+
+    def store_u32_at(address: int, value: Any) -> None:
+        ctypes.c_uint32.from_address(int(address)).value = int(value)
+
+    def copy_from(target: Any, target_at: int, address: int, count: int) -> None:
+        target[target_at : target_at + count] = np.frombuffer(ctypes.string_at(int(address), int(count)), np.uint8)
+
     def prefetch(array: Any, index: int) -> None:
         pass
 
@@ -205,6 +251,10 @@ else:
     store_u16_be = _storer(16, swap=True)
     copy_line = intrinsic(_copy_line_intrinsic)
     copy_bytes = intrinsic(_copy_bytes_intrinsic)
+    load_u16_at = _address_loader(16)
+    load_u32_at = _address_loader(32)
+    store_u32_at = intrinsic(_store_u32_at_intrinsic)
+    copy_from = intrinsic(_copy_from_intrinsic)
     prefetch = intrinsic(_prefetch_intrinsic)
     load_acquire = intrinsic(_load_acquire_intrinsic)
     store_release = intrinsic(_store_release_intrinsic)

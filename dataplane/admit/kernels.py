@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from dataplane.admit.tables import BROADCAST, CHECK_ADDRESSES, CHECK_MAC, MULTICAST, TRANSPARENT, TRUNK
+from dataplane.ethernet import strip_tag
 from dataplane.jit import inlined, kernel
-from dataplane.memory import load_u16_be, load_u32_be, load_u64, load_u64_be, store_u32, store_u64
+from dataplane.memory import load_u16_be, load_u32_be, load_u64, load_u64_be
 from dataplane.verdict import (
     DROP,
     FORWARD,
@@ -42,7 +43,6 @@ from dataplane.wire import (
     VLAN_ID_MASK,
     VLAN_TAG_BYTES,
     VLAN_TCI,
-    VLAN_TYPE,
 )
 
 _ZERO = np.uint64(0)
@@ -112,26 +112,6 @@ def classify_vlan(vector: Any, heads: Any, admit: Any, port: Any, i: int) -> boo
         drop(vector, i, VLAN_NOT_MEMBER)
         return False
     return True
-
-
-@kernel
-def strip_tag(vector: Any, heads: Any, i: int, tci: int) -> None:
-    """Take the outer tag off frame ``i``: the addresses move four bytes to the right, over it."""
-    at = vector.head_at[i]
-    vector.vlan_tci[i] = tci
-    vector.ether_type[i] = load_u16_be(heads, at + VLAN_TYPE)
-    write_addresses(vector, heads, i, at + VLAN_TAG_BYTES)
-    vector.head_at[i] = at + VLAN_TAG_BYTES
-    vector.head_length[i] -= VLAN_TAG_BYTES
-    vector.length[i] -= VLAN_TAG_BYTES
-
-
-@kernel
-def write_addresses(vector: Any, heads: Any, i: int, at: int) -> None:
-    """Write frame ``i``'s MAC addresses, twelve bytes, at offset ``at`` of the heads."""
-    source = vector.source_mac[i]
-    store_u64(heads, at, vector.destination_mac[i] | (source << np.uint64(48)))
-    store_u32(heads, at + 8, np.uint32(source >> np.uint64(16)))
 
 
 @kernel

@@ -6,7 +6,9 @@ import numpy as np
 
 from dataplane.jit import kernel
 from dataplane.memory import load_u16_be, load_u64
+from dataplane.vector import SLOT_BYTES
 from dataplane.verdict import DROP, FORWARD, OVERSIZE, RUNT
+from dataplane.virtio import is_superframe
 from dataplane.wire import ETHERNET_BYTES, ETHERNET_TYPE, MAC_MASK, MAX_FRAME_BYTES
 
 _SOURCE_SHIFT = np.uint64(16)
@@ -31,6 +33,9 @@ def parse_frames(vector: Any, heads: Any) -> None:
         vector.reason[i] = 0
     for i in range(vector.count):
         length = vector.length[i]
-        if length < ETHERNET_BYTES or length > MAX_FRAME_BYTES:
+        if length < ETHERNET_BYTES:
             vector.verdict[i] = DROP
-            vector.reason[i] = RUNT if length < ETHERNET_BYTES else OVERSIZE
+            vector.reason[i] = RUNT
+        elif length > MAX_FRAME_BYTES and not is_superframe(heads, i * SLOT_BYTES):
+            vector.verdict[i] = DROP
+            vector.reason[i] = OVERSIZE

@@ -9,11 +9,12 @@ from dataplane.memory import copy_bytes, copy_line
 from dataplane.pipeline import begin_burst, carry_vector
 from dataplane.settle import settle_vector
 from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
+from dataplane.virtio import clear_virtio
 
 
 @kernel
 def load_frame(vector: Any, arena: Any, i: int, data: Any, offset: int, length: int) -> None:
-    """Copy one frame, ``length`` bytes at ``offset`` of ``data``, into slot ``i``. Whole cache lines are copied where the data has them."""
+    """Copy one frame, ``length`` bytes at ``offset`` of ``data``, into slot ``i``: whole cache lines where there are."""
     at = i * SLOT_BYTES + FRAME_AT
     head = min(length, HEAD_BYTES)
     lines = (head + LINE_BYTES - 1) // LINE_BYTES
@@ -25,6 +26,7 @@ def load_frame(vector: Any, arena: Any, i: int, data: Any, offset: int, length: 
     tail = min(length - head, SPILL_BYTES)
     if tail > 0:
         copy_bytes(arena.tails, i * SPILL_BYTES, data, offset + head, tail)
+    clear_virtio(arena.heads, i * SLOT_BYTES)
     vector.head_at[i] = at
     vector.head_length[i] = head
     vector.tail_length[i] = tail

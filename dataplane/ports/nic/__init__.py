@@ -1,0 +1,1 @@
+"""Interfaces of the host through AF_PACKET: a receive ring mapped into the worker, and ``sendmmsg``."""

@@ -1,0 +1,1 @@
+"""Handing queued frames to their ports, with as few system calls as can be."""

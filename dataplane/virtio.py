@@ -1,0 +1,43 @@
+"""The virtio-net header before a frame: what a device left for later (OASIS VIRTIO 1.2, 5.1.6). Little-endian::
+
+    0       1          2            4           6              8               10
+    +-------+----------+------------+-----------+--------------+---------------+---------------
+    | flags | GSO type | header len | GSO size  | checksum from | checksum at   | buffers
+    +-------+----------+------------+-----------+--------------+---------------+---------------
+
+Flag 1 says that the checksum from ``checksum from`` on (counted from the frame's first byte) is still to be computed and
+stored ``checksum at`` bytes further. A GSO type other than 0 marks a superframe: several frames to be, with one header.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from dataplane.jit import inlined, kernel
+from dataplane.memory import load_u16, store_u16, store_u32, store_u64
+
+NEEDS_CHECKSUM: Final = 1
+_GSO_TYPE: Final = 1
+_HEADER_LENGTH: Final = 2
+_CHECKSUM_FROM: Final = 6
+
+
+@inlined
+def clear_virtio(heads: Any, slot: int) -> None:
+    """Say that the frame in the slot at byte ``slot`` is complete as it is."""
+    store_u64(heads, slot, np.uint64(0))
+    store_u32(heads, slot + 8, np.uint32(0))
+
+
+@inlined
+def is_superframe(heads: Any, slot: int) -> bool:
+    """Whether the frame in the slot at byte ``slot`` is to be cut by whoever puts it on a wire."""
+    return heads[slot + _GSO_TYPE] != 0
+
+
+@kernel
+def move_headers(heads: Any, slot: int, by: int) -> None:
+    """Follow headers that became ``by`` bytes longer (or shorter, if negative) in front of the checksummed part."""
+    if heads[slot] & NEEDS_CHECKSUM or heads[slot + _GSO_TYPE] != 0:
+        store_u16(heads, slot + _CHECKSUM_FROM, np.uint16(np.int64(load_u16(heads, slot + _CHECKSUM_FROM)) + by))
+        store_u16(heads, slot + _HEADER_LENGTH, np.uint16(np.int64(load_u16(heads, slot + _HEADER_LENGTH)) + by))

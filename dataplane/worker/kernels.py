@@ -1,0 +1,133 @@
+"""The worker's loop: wait, receive, carry, transmit, tick. It returns only when Python has something to do."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from dataplane.fdb.kernels import sweep_buckets
+from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
+from dataplane.generation.kernels import leave_generation
+from dataplane.generation.tables import COPIES
+from dataplane.jit import kernel
+from dataplane.libc import EINTR, epoll_wait, last_error, monotonic_ns
+from dataplane.mirror.kernels import mirror_frame
+from dataplane.mirror.tables import MIRROR_RECEIVED
+from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.ports.kernels import fail_device
+from dataplane.ports.nic.kernels import receive_nic
+from dataplane.ports.tables import MAX_EVENTS, NIC
+from dataplane.ports.tap.kernels import receive_tap
+from dataplane.settle import settle_vector
+from dataplane.transmit.kernels import transmit_vector
+
+CONTROL_READY: Final = 1
+DEVICE_FAILED: Final = 2
+INTERRUPTED: Final = 3
+WAIT_FAILED: Final = 4
+
+EMPTY_ROUNDS: Final = 200
+"""A loaded worker asks again at once; it sleeps only after this many rounds without a frame."""
+SLEEP_MS: Final = 500
+"""The longest sleep: housekeeping is due now and then even if nothing comes."""
+SWEEP_SHARE: Final = 64
+"""Every tick, one part in so many of the FDB is swept of what has expired."""
+
+EPOLLIN: Final = 0x1
+EPOLLERR: Final = 0x8
+_EBADFD: Final = 77
+
+
+@kernel
+def run_worker(devices: Any, state: Any, worker: int, vector: Any, arena: Any, iovecs: Any, egress: Any) -> int:
+    """Serve the devices until the agent calls, a device fails or a signal comes; return which."""
+    empty_rounds = 0
+    while True:
+        timeout_ms = 0 if empty_rounds < EMPTY_ROUNDS else SLEEP_MS
+        if timeout_ms:
+            leave_generation(state.control[0], worker)
+        ready = epoll_wait(devices.epoll, devices.events.ctypes.data, MAX_EVENTS, timeout_ms)
+        if ready < 0:
+            leave_generation(state.control[0], worker)
+            return INTERRUPTED if last_error() == EINTR else WAIT_FAILED
+        now_ns = monotonic_ns(devices.timespec)
+        empty_rounds = 0 if ready > 0 else empty_rounds + 1
+        generation = begin_burst(state, worker, now_ns)
+        called = serve_devices(devices, state, generation, worker, vector, arena, iovecs, egress, ready, now_ns)
+        keep_house(devices, state, generation, worker, now_ns)
+        if called or devices.failures:
+            leave_generation(state.control[0], worker)
+            return CONTROL_READY if called else DEVICE_FAILED
+
+
+@kernel
+def serve_devices(
+    devices: Any,
+    state: Any,
+    generation: int,
+    worker: int,
+    vector: Any,
+    arena: Any,
+    iovecs: Any,
+    egress: Any,
+    ready: int,
+    now_ns: int,
+) -> bool:
+    """Carry one burst from every device that is ready; True if the agent has sent something."""
+    called = False
+    vector.count = 0
+    for e in range(ready):
+        descriptor = devices.events[e].descriptor
+        if descriptor == devices.control:
+            called = True
+            continue
+        port = devices.port_of_descriptor[descriptor]
+        before = vector.count
+        if devices.ports[port].kind == NIC:
+            receive_nic(devices, port, vector, arena, now_ns)
+        else:
+            receive_tap(devices, port, vector, arena, iovecs, now_ns)
+        note_received(state, worker, vector, arena, port, before)
+        if vector.count == before and devices.events[e].events & EPOLLERR:
+            fail_device(devices, port, _EBADFD)
+        if vector.count == devices.vector_limit:
+            carry_burst(devices, state, generation, worker, vector, arena, egress)
+    carry_burst(devices, state, generation, worker, vector, arena, egress)
+    return called
+
+
+@kernel
+def note_received(state: Any, worker: int, vector: Any, arena: Any, port: int, first: int) -> None:
+    """Count, and mirror if asked, what a port has just received: the frames from ``first`` on."""
+    counters = state.port_counters[worker].ports[port]
+    for i in range(first, vector.count):
+        counters.rx_packets += 1
+        counters.rx_bytes += vector.length[i]
+    if state.switches[0].mirror[port] & MIRROR_RECEIVED:
+        for i in range(first, vector.count):
+            mirror_frame(state.mirror_rings[worker], vector, arena, i, port, 0)
+
+
+@kernel
+def carry_burst(devices: Any, state: Any, generation: int, worker: int, vector: Any, arena: Any, egress: Any) -> None:
+    """Take the vector through the pipeline and out, and leave it empty."""
+    if vector.count == 0:
+        return
+    counters = state.port_counters[worker]
+    carry_vector(vector, arena.heads, state, generation, worker, egress)
+    transmit_vector(devices, vector, arena, egress, state, state.forward[generation % COPIES], worker, counters)
+    settle_vector(vector, counters)
+    vector.count = 0
+
+
+@kernel
+def keep_house(devices: Any, state: Any, generation: int, worker: int, now_ns: int) -> None:
+    """Once a tick, worker 0 sweeps its share of the FDB."""
+    tick = (now_ns >> TICK_SHIFT) & TICK_MASK
+    if worker != 0 or tick == devices.tick:
+        return
+    devices.tick = tick
+    rules = state.fdb_rules[generation % COPIES]
+    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, rules, state.learning_counters[worker])
+    share = len(fdb.buckets) // SWEEP_SHARE + 1
+    sweep_buckets(fdb, np.int64(fdb.head.next_swept), share, tick)
+    fdb.head.next_swept = (np.int64(fdb.head.next_swept) + share) % len(fdb.buckets)
