@@ -32,13 +32,23 @@ class Conditions:
 CALM = Conditions()
 
 
+class Traffic(NamedTuple):
+    """What a port counted; lengths without FCS."""
+
+    rx_packets: int
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+
+
 @dataclass
 class Run:
-    """What a run did: one outcome per arrival, the FDB's counters, and drops by (port, reason)."""
+    """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), and the ports' traffic."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     counters: Counter[str] = field(default_factory=Counter)
     drops: Counter[tuple[str, str]] = field(default_factory=Counter)
+    traffic: dict[str, Traffic] | None = None
 
 
 def run_naive(configuration: Configuration, arrivals: Sequence[Arrival], conditions: Conditions = CALM) -> Run:

@@ -1,0 +1,130 @@
+"""Rounds of fuzzing: each a random node, a batch of frames from three sources, one run, and the oracle's word on it.
+
+A round is made from its own seed, the campaign's with the round's number, so that any round can be repeated alone.
+"""
+
+import random as global_random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from random import Random
+
+from control.model import Configuration
+from tests.drive import Arrival, run_switch
+from tests.fuzz import regressions
+from tests.fuzz.minimise import minimise
+from tests.fuzz.mutate import fuzzed, mutated
+from tests.fuzz.oracle import hold
+from tests.generate.nodes import random_configuration
+from tests.generate.traffic import random_arrivals
+
+BATCH = 2048
+VECTORS = (1, 2, 7, 32, 256, 1024)
+REPORT_EVERY_S = 10.0
+
+
+@dataclass
+class Budget:
+    """When to stop: after so many frames, or so many seconds, or, with neither, never."""
+
+    frames: int | None = None
+    seconds: float | None = None
+
+    def next_batch(self, frames: int) -> int:
+        """Return how many frames to draw after ``frames``."""
+        return BATCH if self.frames is None else min(BATCH, self.frames - frames)
+
+    def is_spent(self, frames: int, seconds: float) -> bool:
+        done = self.frames is not None and frames >= self.frames
+        return done or (self.seconds is not None and seconds >= self.seconds)
+
+
+@dataclass
+class Tally:
+    """What a campaign did."""
+
+    frames: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def count(self, name: str) -> None:
+        self.verdicts[name] = self.verdicts.get(name, 0) + 1
+
+    def progress(self) -> str:
+        rate = self.frames / self.seconds if self.seconds else 0.0
+        return f"{self.frames} frames in {self.rounds} rounds, {rate:,.0f} frames/s, {len(self.failures)} failures"
+
+
+def run_campaign(
+    seed: int,
+    budget: Budget,
+    corpus: Sequence[bytes],
+    say: Callable[[str], None],
+    folder: Path = regressions.FOLDER,
+    most_failures: int = 5,
+) -> Tally:
+    """Fuzz until the budget is spent or there are failures enough; each failing input is kept in ``folder``."""
+    tally = Tally()
+    began = reported = time.monotonic()
+    for number in count():
+        tally.seconds = time.monotonic() - began
+        if budget.is_spent(tally.frames, tally.seconds) or len(tally.failures) >= most_failures:
+            return tally
+        if time.monotonic() - reported >= REPORT_EVERY_S:
+            reported = time.monotonic()
+            say(tally.progress())
+        run_round(f"{seed}.{number}", budget.next_batch(tally.frames), corpus, say, folder, tally)
+    return tally
+
+
+def run_round(
+    round_seed: str, frames: int, corpus: Sequence[bytes], say: Callable[[str], None], folder: Path, tally: Tally
+) -> None:
+    """Draw one input, run it, and keep it if it fails."""
+    random = Random(round_seed)
+    global_random.seed(round_seed)
+    configuration = random_configuration(random)
+    arrivals = draw_arrivals(random, configuration, frames, corpus)
+    vector = random.choice(VECTORS)
+    complaint = complaint_about(configuration, arrivals, vector, tally)
+    tally.rounds += 1
+    tally.frames += len(arrivals)
+    if complaint is None:
+        return
+    say(f"round {round_seed}, vectors of {vector}: {complaint[:600]}")
+    small = minimise(arrivals, lambda fewer: complaint_about(configuration, fewer, vector) is not None)
+    complaint = complaint_about(configuration, small, vector) or complaint
+    name = regressions.keep(configuration, small, complaint, folder)
+    tally.failures.append(name)
+    say(f"kept as {name}, {len(small)} frames of {len(arrivals)}: {complaint[:600]}")
+
+
+def draw_arrivals(random: Random, configuration: Configuration, frames: int, corpus: Sequence[bytes]) -> list[Arrival]:
+    """Return a batch in the order of a replay: generated frames, some replaced by mutated ones and by scapy's."""
+    arrivals = list(random_arrivals(random, configuration, frames))
+    for at, arrival in enumerate(arrivals):
+        source = random.random()
+        if source < 0.5:
+            arrivals[at] = arrival._replace(frame=mutated(random, corpus))
+        elif source < 0.6:
+            arrivals[at] = arrival._replace(frame=fuzzed(random))
+    return regressions.in_order(arrivals)
+
+
+def complaint_about(
+    configuration: Configuration, arrivals: Sequence[Arrival], vector: int, tally: Tally | None = None
+) -> str | None:
+    """Return what is wrong with this input, or None. Whatever the pipeline raises is wrong."""
+    try:
+        run = run_switch(configuration, arrivals, vector=vector)
+        hold(configuration, arrivals, run)
+    except Exception as error:  # a crash is a finding like any other
+        return f"{type(error).__name__}: {error}"
+    if tally:
+        for outcome in run.outcomes:
+            tally.count(outcome.reason or outcome.verdict)
+    return None

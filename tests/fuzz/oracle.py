@@ -1,0 +1,63 @@
+"""What must hold of every run, whatever came in: nothing crashes, every frame is accounted for, the twin agrees.
+
+``ComplaintError`` is the one exception that a failing input raises.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from control.model import Configuration
+from tests.drive import CALM, Arrival, Conditions, Run, Traffic, run_naive
+
+
+class ComplaintError(AssertionError):
+    """The run broke a rule; the sentence says which and where."""
+
+
+def hold(configuration: Configuration, arrivals: Sequence[Arrival], run: Run, conditions: Conditions = CALM) -> None:
+    """Hold a run of the real pipeline against the rules; ComplaintError says what was broken first."""
+    expected = run_naive(configuration, arrivals, conditions)
+    account_for_frames(arrivals, run)
+    for number, (arrival, twin, real) in enumerate(zip_longest(arrivals, expected.outcomes, run.outcomes)):
+        if twin != real:
+            raise ComplaintError(f"frame {number}: {arrival}: the twin says {twin}, the pipeline {real}")
+    require_equal("FDB counters", +expected.counters, +run.counters)
+
+
+def account_for_frames(arrivals: Sequence[Arrival], run: Run) -> None:
+    """In = out + dropped + consumed, and every counter tells the same story as the frames themselves."""
+    verdicts = Counter(outcome.verdict for outcome in run.outcomes)
+    if sum(verdicts[verdict] for verdict in ("forward", "drop", "consume")) != len(arrivals):
+        raise ComplaintError(f"{len(arrivals)} frames in, and of them {dict(verdicts)}")
+    dropped: Counter[tuple[str, str]] = Counter()
+    for arrival, outcome in zip(arrivals, run.outcomes, strict=True):
+        if (outcome.verdict == "drop") != bool(outcome.reason) or (outcome.verdict == "forward") != bool(outcome.out):
+            raise ComplaintError(f"{arrival}: neither forwarded nor dropped for one reason: {outcome}")
+        if outcome.reason:
+            dropped[arrival.port, outcome.reason] += 1
+    require_equal("drops by port and reason", dropped, run.drops)
+    if run.traffic is not None:
+        require_equal("traffic by port", traffic_of(arrivals, run), {p: t for p, t in run.traffic.items() if any(t)})
+
+
+def traffic_of(arrivals: Sequence[Arrival], run: Run) -> dict[str, Traffic]:
+    """Return the ports' counters as the frames themselves give them."""
+    received: Counter[str] = Counter()
+    received_bytes: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
+    sent_bytes: Counter[str] = Counter()
+    for arrival, outcome in zip(arrivals, run.outcomes, strict=True):
+        received[arrival.port] += 1
+        received_bytes[arrival.port] += len(arrival.frame)
+        for port, copy in outcome.out:
+            sent[port] += 1
+            sent_bytes[port] += len(copy)
+    ports = {*received, *sent}
+    return {port: Traffic(received[port], received_bytes[port], sent[port], sent_bytes[port]) for port in ports}
+
+
+def require_equal(what: str, expected: object, found: object) -> None:
+    """Complain if ``found`` is not ``expected``."""
+    if expected != found:
+        raise ComplaintError(f"{what}: expected {expected}, found {found}")
