@@ -137,6 +137,6 @@ def test_capinfos_counts_the_same_frames_in_the_shared_captures() -> None:
             counts[str(path)] = len(capture.frames)
     command = ["capinfos", "-T", "-M", "-r", "-c", *counts]
     table = subprocess.run(command, capture_output=True, text=True).stdout
-    theirs = {name: int(count) for name, _, count in (line.rpartition(",") for line in table.splitlines()) if name}
+    theirs = {name: int(count) for name, _, count in (line.rpartition("\t") for line in table.splitlines()) if name}
     assert {name: counts[name] for name in theirs} == theirs
     assert len(theirs) > 400
