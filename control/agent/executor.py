@@ -54,7 +54,8 @@ class Executor:
     async def execute(self, plan: Sequence[Action], *, strict: bool) -> None:
         """Take the steps in order; devices, which come last, are opened side by side.
 
-        A device that cannot be opened is a UserError when ``strict``, after the others were opened; else it is waited for.
+        A device that cannot be opened is a UserError when ``strict``, after the others were opened; else it is waited
+        for.
         """
         for action in plan:
             if not isinstance(action, OpenPort):

@@ -8,12 +8,13 @@ fail instead and leave nothing.
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from control.agent.desired import add_attached, keep_capacities, pin_addresses, with_port, without_port
+from control.agent.desired import keep_capacities, ports_named, with_port, without_port
 from control.agent.executor import Executor
-from control.agent.keeper import Surroundings
+from control.agent.keeper import PortKeeper, Surroundings
 from control.agent.namespaces import Namespaces
 from control.agent.owners import Owners
 from control.agent.process import ProcessId
@@ -37,22 +38,20 @@ class Instance:
     def __init__(
         self,
         path: Path,
-        file: Configuration,
         fabric: "Fabric",
         workers: WorkerPool,
         system: System,
         record: RecordFile,
         before: Record | None = None,
     ) -> None:
-        """``file`` is what ``path`` said; ``before`` is what an agent before this one left: namespaces, attached ports."""
+        """``path`` is the configuration file; ``before`` is what an agent before this one left."""
         self.path = path
-        self.configuration = file
+        self.configuration = Configuration("")
         self.fabric = fabric
         self.workers = workers
         self.warnings: tuple[str, ...] = ()
         self.started_at = time.time()
         self.state = "starting"
-        self._file = file
         self._attached: tuple[AttachedPort, ...] = before.attached if before else ()
         self._record = record
         self._changing = asyncio.Lock()
@@ -64,7 +63,7 @@ class Instance:
         self._executor = Executor(around, fabric.index_of, Committed({}, made))
 
     @property
-    def keepers(self) -> Any:
+    def keepers(self) -> Mapping[str, PortKeeper]:
         """The keepers by port name."""
         return self._executor.keepers
 
@@ -72,70 +71,75 @@ class Instance:
         """Return whether the port came through the API."""
         return any(port.name == name for port in self._attached)
 
-    async def bring_up(self) -> None:
-        """Put the configuration in force for the first time; UserError if any of its devices cannot be opened."""
+    async def bring_up(self, configuration: Configuration) -> None:
+        """Put a configuration in force for the first time; UserError if any of its devices cannot be opened."""
         async with self._changing:
-            await self._apply(self._file, strict=True)
+            await self._apply(configuration, strict=True)
 
-    async def take_over(self, handed_over: HandedOver, before: Record) -> None:
-        """Go on where the agent before this one stopped, then put the configuration in force by its difference."""
+    async def take_over(self, configuration: Configuration, handed_over: HandedOver, before: Record) -> None:
+        """Go on where the agent before this one stopped, then put ``configuration`` in force by its difference."""
         async with self._changing:
-            known = {self.fabric.index_of(device.port): device for device in before.open_devices}
-            held = [device for index, device in known.items() if index in handed_over.ports]
-            self._executor.applied = Committed({}, self._namespaces.made | namespaces_of(held))
-            self._executor.adopt(held)
-            for index in set(handed_over.ports) - set(known):
+            self.configuration = before.configuration or configuration
+            known = {port.name for port in self.configuration.ports}
+            devices = {self.fabric.index_of(d.port): d for d in before.open_devices if d.port in known}
+            held = {index: device for index, device in devices.items() if index in handed_over.ports}
+            self._executor.applied = Committed({}, self._namespaces.made | namespaces_of(held.values()))
+            self._executor.adopt(held.values())
+            for index in set(handed_over.ports) - set(held):
                 await self.workers.close_port(index)
-            self._attached, whole = self._keep_what_fits()
-            await self._apply(whole, strict=False)
+            await self._apply(configuration, strict=False)
         for entry in self._attached:
             if entry.owner is not None:
                 self._owners.watch(entry.name, entry.owner)
 
-    async def reload(self) -> dict[str, Any]:
+    async def reload(self) -> None:
         """Read the file again and apply the difference; UserError, and the old state in force, if it is wrong."""
         from control.config import load_configuration
 
         async with self._changing:
-            loaded = await asyncio.to_thread(load_configuration, self.path)
-            file, kept = keep_capacities(loaded.configuration, self._file)
-            await self._apply(add_attached(file, self._attached), strict=False)
-            self._file = file
+            attached = ports_named(self.configuration, [port.name for port in self._attached])
+            loaded = await asyncio.to_thread(load_configuration, self.path, self.configuration, attached)
+            configuration, kept = keep_capacities(loaded.configuration, self.configuration)
+            await self._apply(configuration, strict=False)
             self.warnings = (*loaded.warnings, *kept)
         for warning in self.warnings:
             log.warning("%s", warning)
-        return {"ports": len(self.configuration.ports), "warnings": list(self.warnings)}
 
-    async def attach(self, entry: dict[str, Any], owner: ProcessId | None) -> str:
-        """Attach a port written as in a configuration file; return its name. UserError, and nothing left, if it fails."""
+    async def attach(self, entry: Mapping[str, Any], owner: ProcessId | None) -> str:
+        """Attach a port written as in a configuration file; return its name. Where it fails nothing is left of it."""
         from control.config.ports import parse_port
 
         async with self._changing:
             port = parse_port(entry, self.configuration)
             if isinstance(port.attachment, Pcap):
                 raise UserError(f"port {port.name}: a pcap port is for `tapestry replay`; attach a tap or a nic")
-            before = self.configuration
+            before, attached = self.configuration, self._attached
+            self._attached = (*attached, AttachedPort(port.name, owner))
             try:
                 await self._apply(with_port(before, port), strict=True)
             except UserError:
+                self._attached = attached
                 await self._apply(before, strict=False)
                 raise
-            self._attached = (*self._attached, AttachedPort(pin_addresses(entry, port), owner))
-            self._remember()
-            if owner is not None:
-                self._owners.watch(port.name, owner)
+        if owner is not None:
+            self._owners.watch(port.name, owner)
         return port.name
 
     async def detach(self, name: str) -> None:
         """Take away a port that was attached; UserError if there is none, or the configuration file holds it."""
         async with self._changing:
             if not self.is_attached(name):
-                if any(port.name == name for port in self.configuration.ports):
-                    raise UserError(f"port {name} stands in {self.path}: take it out there and reload")
-                raise UserError(f"there is no port {name}: `tapestry ports` lists them")
+                self.require_port(name)
+                raise UserError(f"port {name} stands in {self.path}: take it out there, and `tapestry reload`")
             self._owners.forget(name)
             self._attached = tuple(port for port in self._attached if port.name != name)
             await self._apply(without_port(self.configuration, name), strict=False)
+
+    async def flush_fdb(self) -> None:
+        """Forget every address that was learned."""
+        async with self._changing:
+            await asyncio.to_thread(self.fabric.flush_fdb)
+            self._remember()
 
     async def close(self) -> None:
         """Let go of every device, stop the workers, remove what was made."""
@@ -153,30 +157,28 @@ class Instance:
         self._watch.close()
         self.workers.hang_up()
 
+    def require_port(self, name: str) -> None:
+        """Raise UserError unless there is a port of that name."""
+        if all(port.name != name for port in self.configuration.ports):
+            raise UserError(f"there is no port {name}: `tapestry ports` lists those there are")
+
     def hear_failure(self, index: int, error_number: int) -> None:
         """Take in that a worker lost a device."""
         self._executor.hear_failure(index, error_number)
 
+    def hear_worker_end(self, worker: int) -> None:
+        """Take in that a worker process has ended: the tables must not wait for it."""
+        self.fabric.forget_worker(worker)
+
     async def _apply(self, configuration: Configuration, *, strict: bool) -> None:
         plan = plan_actions(self._executor.applied, commit_to(configuration))
         self._executor.check(plan)
-        self.fabric.apply(configuration)
+        # In a thread: it waits until every worker has seen the change, and a worker may end meanwhile.
+        await asyncio.to_thread(self.fabric.apply, configuration)
         self.configuration = configuration
         self._remember()
         await self._executor.execute(plan, strict=strict)
         self._remember()
-
-    def _keep_what_fits(self) -> tuple[tuple[AttachedPort, ...], Configuration]:
-        """Return the attached ports that go together with the file as it is now, and all of it as one configuration."""
-        whole, kept = self._file, []
-        for entry in self._attached:
-            try:
-                whole = add_attached(whole, [entry])
-            except UserError as error:
-                log.warning("the attached port %s is dropped: %s", entry.name, error)
-            else:
-                kept.append(entry)
-        return tuple(kept), whole
 
     async def _owner_is_gone(self, name: str) -> None:
         log.info("port %s: the process it was attached for has ended", name)
@@ -193,6 +195,7 @@ class Instance:
         """Write down what the next agent must know."""
         self._record.update(
             workers=self.workers.records,
+            configuration=self.configuration,
             fabric=self.fabric.snapshot(),
             open_devices=tuple(keeper.device for keeper in self.keepers.values() if keeper.is_open),
             made_namespaces=self._namespaces.made,

@@ -1,5 +1,6 @@
 """The namespaces that the agent makes and therefore removes; those it finds are left alone."""
 
+import threading
 from collections.abc import Iterable
 
 from control.agent.record import RecordFile
@@ -15,6 +16,7 @@ class Namespaces:
         self._system = system
         self._record = record
         self._made = set(made)
+        self._making = threading.Lock()
 
     @property
     def made(self) -> frozenset[str]:
@@ -22,12 +24,13 @@ class Namespaces:
 
     def ensure(self, name: str) -> None:
         """Make the namespace if it is missing; UserError if it cannot be made."""
-        if self._exists(name):
-            return
-        # Written down first: whatever happens between here and there, somebody knows that it is ours.
-        self._made.add(name)
-        self._remember()
-        self._system.make_namespace(name)
+        with self._making:
+            if self._exists(name):
+                return
+            # Written down first: whatever happens between here and there, somebody knows that it is ours.
+            self._made.add(name)
+            self._remember()
+            self._system.make_namespace(name)
 
     def remove(self, name: str) -> None:
         """Remove the namespace if it is one of ours."""

@@ -6,11 +6,14 @@ boot of the machine: process ids and namespaces mean nothing after the next.
 
 import json
 import os
+import threading
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from control.agent.encode import decode, encode
 from control.agent.process import ProcessId
+from control.model import Configuration
 from control.reconcile import Device
 
 VERSION = 1
@@ -26,24 +29,21 @@ class WorkerRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttachedPort:
-    """A port that came through the API: ``port`` is its entry as in a configuration file, with defaults filled in.
+    """A port that came through the API. ``owner`` is the process it ends with; None: it stays until it is detached."""
 
-    ``owner`` is the process the port ends with; None is nobody: it stays until it is detached.
-    """
-
-    port: dict[str, Any]
+    name: str
     owner: ProcessId | None = None
-
-    @property
-    def name(self) -> str:
-        return str(self.port["name"])
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``fabric`` is what ``Fabric.snapshot()`` gave; ``open_devices`` are those whose descriptors the workers hold."""
+    """``fabric`` is what ``Fabric.snapshot()`` gave; ``open_devices`` are those whose descriptors the workers hold.
+
+    ``configuration`` is the one in force; None before there was one.
+    """
 
     workers: tuple[WorkerRecord, ...] = ()
+    configuration: Configuration | None = None
     fabric: dict[str, Any] = field(default_factory=dict)
     open_devices: tuple[Device, ...] = ()
     made_namespaces: frozenset[str] = frozenset()
@@ -55,14 +55,16 @@ class RecordFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._writing = threading.Lock()
         self.record = Record()
 
     def update(self, **changes: Any) -> None:
-        """Replace fields of the record; nothing is written when nothing changes."""
-        changed = replace(self.record, **changes)
-        if changed != self.record:
-            self.record = changed
-            write_record(self._path, changed)
+        """Replace fields of the record, from whatever thread; nothing is written when nothing changes."""
+        with self._writing:
+            changed = replace(self.record, **changes)
+            if changed != self.record:
+                write_record(self._path, changed)
+                self.record = changed
 
 
 def read_record(path: Path) -> Record | None:
@@ -73,8 +75,16 @@ def read_record(path: Path) -> Record | None:
         return None
     if document.get("version") != VERSION or document.get("boot_id") != boot_id():
         return None
+    try:
+        return _as_record(document)
+    except (KeyError, TypeError):
+        return None
+
+
+def _as_record(document: dict[str, Any]) -> Record:
     return Record(
         workers=tuple(WorkerRecord(entry["index"], ProcessId(**entry["process"])) for entry in document["workers"]),
+        configuration=decode(document["configuration"]),
         fabric=document["fabric"],
         open_devices=tuple(_device(entry) for entry in document["open_devices"]),
         made_namespaces=frozenset(document["made_namespaces"]),
@@ -88,6 +98,7 @@ def write_record(path: Path, record: Record) -> None:
         "version": VERSION,
         "boot_id": boot_id(),
         "workers": [asdict(worker) for worker in record.workers],
+        "configuration": encode(record.configuration),
         "fabric": record.fabric,
         "open_devices": [asdict(device) for device in record.open_devices],
         "made_namespaces": sorted(record.made_namespaces),
@@ -110,4 +121,4 @@ def _device(entry: dict[str, Any]) -> Device:
 
 def _attached(entry: dict[str, Any]) -> AttachedPort:
     owner = entry["owner"]
-    return AttachedPort(entry["port"], ProcessId(**owner) if owner else None)
+    return AttachedPort(entry["name"], ProcessId(**owner) if owner else None)

@@ -31,15 +31,20 @@ class WorkerPool:
         on_port_failed: Callable[[int, int], None],
         on_compiling: Callable[[int, int, int], None],
         on_change: Callable[[], None],
+        on_worker_end: Callable[[int], None],
         command: Sequence[str] = COMMAND,
     ) -> None:
-        """``on_compiling(worker, done, total)`` tells a cold start's progress; ``on_change`` that a process changed."""
+        """``on_compiling(worker, done, total)`` tells a cold start's progress; ``on_change`` that a process changed.
+
+        ``on_worker_end(worker)`` comes before a replacement is started.
+        """
         self.workers: dict[int, Worker] = {}
         self.restarts: dict[int, int] = {}
         self._run_dir = run_dir
         self._on_port_failed = on_port_failed
         self._on_compiling = on_compiling
         self._on_change = on_change
+        self._on_worker_end = on_worker_end
         self._command = command
         self._ports: dict[int, PortDescriptor] = {}
         self._receiver: dict[int, int] = {}
@@ -161,6 +166,7 @@ class WorkerPool:
         while True:
             worker = self.workers[index]
             await worker.wait()
+            self._on_worker_end(index)
             log.warning("%s: a new one takes its place", worker.describe_end())
             await asyncio.sleep(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)])
             failures += 1

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from control.agent.process import ProcessId
 from control.agent.record import AttachedPort, Record, RecordFile, WorkerRecord, read_record, write_record
+from control.model import Configuration, Network
 from control.reconcile import Device
 
 FULL = Record(
@@ -12,7 +13,8 @@ FULL = Record(
     fabric={"ports": {"web": 3}},
     open_devices=(Device("web", "tap", "eth0", netns="web", addresses=("10.0.0.2/24",)),),
     made_namespaces=frozenset({"web"}),
-    attached=(AttachedPort({"name": "x"}, ProcessId(9, 9)), AttachedPort({"name": "y"})),
+    attached=(AttachedPort("x", ProcessId(9, 9)), AttachedPort("y")),
+    configuration=Configuration("node1", networks=(Network("blue"),)),
 )
 
 
@@ -38,6 +40,13 @@ def test_absent_or_damaged_is_no_record(tmp_path: Path) -> None:
     assert read_record(tmp_path / "state.json") is None
     (tmp_path / "state.json").write_text('{"version": 1, "wor')
     assert read_record(tmp_path / "state.json") is None
+
+
+def test_of_another_version_of_the_model_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    write_record(path, FULL)
+    path.write_text(path.read_text().replace('"mtu": 1500', '"maximum": 1500'))
+    assert read_record(path) is None
 
 
 def test_an_update_is_on_disk_at_once(tmp_path: Path) -> None:
