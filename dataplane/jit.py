@@ -79,15 +79,20 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,  # no allocation, and so no reference counts: those cost half of the packet rate
 }
 
+KERNELS: list[str] = []
+"""The names of all kernels imported so far, which is how many there are to compile at most."""
+
 
 def kernel(function: Function) -> Function:
     """Compile ``function`` to machine code on first call, without the interpreter, and cache it on disk.
 
     A kernel can neither allocate nor return an array that it made: numba refuses to compile that.
     """
+    KERNELS.append(function.__name__)
     return numba.njit(**OPTIONS)(function)  # type: ignore[no-any-return]
 
 
 def inlined(function: Function) -> Function:
     """Compile a small kernel into each of its callers: for what runs for every packet."""
+    KERNELS.append(function.__name__)
     return numba.njit(**OPTIONS, forceinline=True)(function)  # type: ignore[no-any-return]

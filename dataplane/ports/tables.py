@@ -19,8 +19,17 @@ MESSAGES: Final = 64
 IOVECS_PER_FRAME: Final = 3
 """struct iovec[3], two words each: virtio-net header, head, tail."""
 
-EPOLL_EVENT_DTYPE: Final = np.dtype([("events", "u4"), ("descriptor", "u8")], align=platform.machine() != "x86_64")
-"""struct epoll_event, which is packed on x86-64 and on no other machine."""
+_EVENT_DATA_AT = 4 if platform.machine() == "x86_64" else 8
+EPOLL_EVENT_DTYPE: Final = np.dtype(
+    {
+        "names": ["events", "descriptor"],
+        "formats": ["u4", "u4"],
+        "offsets": [0, _EVENT_DATA_AT],
+        "itemsize": _EVENT_DATA_AT + 8,
+    }
+)
+"""struct epoll_event, which is packed on x86-64 and on no other machine. Of the 64 bits of data the descriptor is the lower
+half; ``select.epoll`` leaves the upper half undefined."""
 
 MMSGHDR_DTYPE: Final = np.dtype(
     [
@@ -55,7 +64,6 @@ DEVICE_DTYPE: Final = np.dtype(
 DEVICES_DTYPE: Final = np.dtype(
     [
         ("epoll", "i4"),
-        ("control", "i4"),
         ("vector_limit", "i8"),
         ("failures", "i8"),
         ("tick", "u8"),

@@ -19,6 +19,7 @@ from dataplane.ports.tables import MAX_EVENTS, NIC
 from dataplane.ports.tap.kernels import receive_tap
 from dataplane.settle import settle_vector
 from dataplane.transmit.kernels import transmit_vector
+from dataplane.vector import MAX_PORTS
 
 CONTROL_READY: Final = 1
 DEVICE_FAILED: Final = 2
@@ -77,10 +78,10 @@ def serve_devices(
     vector.count = 0
     for e in range(ready):
         descriptor = devices.events[e].descriptor
-        if descriptor == devices.control:
+        port = devices.port_of_descriptor[descriptor]
+        if port == MAX_PORTS:  # The agent's socket.
             called = True
             continue
-        port = devices.port_of_descriptor[descriptor]
         before = vector.count
         if devices.ports[port].kind == NIC:
             receive_nic(devices, port, vector, arena, now_ns)

@@ -7,7 +7,6 @@ from dataplane.libc import EAGAIN, EINTR, EIO, ENOBUFS, last_error, readv, write
 from dataplane.ports.kernels import fail_device, finish_received, point_iovecs
 from dataplane.ports.tables import IOVECS_PER_FRAME
 from dataplane.vector import VIRTIO_BYTES
-from dataplane.virtio import clear_virtio
 
 
 @kernel
@@ -28,8 +27,6 @@ def receive_tap(devices: Any, port: int, vector: Any, arena: Any, iovecs: Any, n
             if error != EAGAIN:
                 fail_device(devices, port, error)
             return
-        if got < VIRTIO_BYTES:
-            clear_virtio(arena.heads, 0)
         finish_received(vector, i, port, max(0, got - VIRTIO_BYTES), now_ns)
         vector.count += 1
 

@@ -1,0 +1,101 @@
+"""The worker's devices as Python sees them: opened, closed and taken out of the loop, between bursts."""
+
+import errno
+import mmap
+import os
+import select
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dataplane.ports.tables import MAX_DESCRIPTORS, NIC, NO_DEVICE, TAP, make_devices
+from dataplane.vector import MAX_PORTS
+
+KINDS = {"tap": TAP, "nic": NIC}
+NO_PORT = MAX_PORTS
+"""What ``port_of_descriptor`` says of a descriptor that is no port's: the agent's sockets."""
+
+
+@dataclass
+class Device:
+    """One open port: its descriptor, and what the agent said of it."""
+
+    descriptor: int
+    kind: str
+    receives: bool
+    options: dict[str, Any]
+    ring: mmap.mmap | None = None
+
+
+class Devices:
+    """All of them, and the record of them that the compiled loop reads."""
+
+    def __init__(self, vector_limit: int) -> None:
+        self.record = make_devices()
+        self.record.vector_limit = vector_limit
+        self.record.port_of_descriptor[:] = NO_PORT
+        self.epoll = select.epoll()
+        self.record.epoll = self.epoll.fileno()
+        self.open: dict[int, Device] = {}
+
+    def watch_socket(self, descriptor: int) -> None:
+        """Let the loop return when a socket of the agent's is readable."""
+        self.record.port_of_descriptor[descriptor] = NO_PORT
+        self.epoll.register(descriptor, select.EPOLLIN)
+
+    def forget_socket(self, descriptor: int) -> None:
+        """Undo ``watch_socket``."""
+        self.epoll.unregister(descriptor)
+
+    def open_port(self, index: int, kind: str, receives: bool, options: dict[str, Any], descriptor: int) -> None:
+        """Take a device over; OSError if it cannot be used, with the descriptor closed."""
+        self.close_port(index)
+        device = Device(descriptor, kind, receives, options)
+        try:
+            if descriptor >= MAX_DESCRIPTORS:
+                raise OSError(errno.EMFILE, "too many open descriptors")
+            row = self.record.ports[index]
+            if kind == "nic":
+                self._map_ring(row, device)
+            os.set_blocking(descriptor, False)
+            if receives:
+                self.epoll.register(descriptor, select.EPOLLIN)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self.record.port_of_descriptor[descriptor] = index
+        row.descriptor = descriptor
+        row.failed = 0
+        row.receives = receives
+        row.kind = KINDS[kind]
+        self.open[index] = device
+
+    def _map_ring(self, row: Any, device: Device) -> None:
+        options = device.options
+        slots_per_block = options["block_size"] // options["frame_size"]
+        size = options["frame_count"] // slots_per_block * options["block_size"]
+        device.ring = mmap.mmap(device.descriptor, size)
+        row.ring = np.frombuffer(device.ring, np.uint8).ctypes.data
+        row.slot_bytes = options["frame_size"]
+        row.slots = options["frame_count"]
+        row.next_slot = 0
+
+    def close_port(self, index: int) -> None:
+        """Let go of a device, if there is one."""
+        device = self.open.pop(index, None)
+        if device is None:
+            return
+        self.record.ports[index].kind = NO_DEVICE
+        self.record.port_of_descriptor[device.descriptor] = NO_PORT
+        os.close(device.descriptor)  # Which also takes it out of the epoll set, unless somebody else holds it too.
+
+    def take_failed(self) -> list[tuple[int, int]]:
+        """Close the devices that failed since the last call; return (index, errno) of each."""
+        failed = [
+            (index, int(self.record.ports[index].failed)) for index in self.open if self.record.ports[index].failed
+        ]
+        for index, _ in failed:
+            self.close_port(index)
+        self.record.failures = 0
+        return failed
