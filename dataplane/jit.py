@@ -26,7 +26,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 KERNEL_PACKAGES = ("dataplane", "encap", "nat")
 KEPT_CACHES = 6
 
-JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+OPTIONS_OF_NUMBA: Any = numba.config
+JIT_DISABLED = bool(OPTIONS_OF_NUMBA.DISABLE_JIT)
 
 
 def source_digest(root: Path) -> str:
@@ -36,7 +37,12 @@ def source_digest(root: Path) -> str:
         for path in sorted((root / package).rglob("*.py")):
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__, platform.machine())
-    options = (numba.config.BOUNDSCHECK, numba.config.OPT, numba.config.CPU_NAME, numba.config.CPU_FEATURES)
+    options = (
+        OPTIONS_OF_NUMBA.BOUNDSCHECK,
+        OPTIONS_OF_NUMBA.OPT,
+        OPTIONS_OF_NUMBA.CPU_NAME,
+        OPTIONS_OF_NUMBA.CPU_FEATURES,
+    )
     digest.update(repr((versions, options)).encode())
     return digest.hexdigest()
 
@@ -58,7 +64,7 @@ def select_cache() -> Path:
             drop_old_caches(folder.parent)
     except OSError:
         pass  # A home that cannot be written costs the cache: numba then falls back to its own choice of folder.
-    numba.config.CACHE_DIR = str(folder)
+    OPTIONS_OF_NUMBA.CACHE_DIR = str(folder)
     return folder
 
 
@@ -89,10 +95,10 @@ def kernel(function: Function) -> Function:
     A kernel can neither allocate nor return an array that it made: numba refuses to compile that.
     """
     KERNELS.append(function.__name__)
-    return numba.njit(**OPTIONS)(function)  # type: ignore[no-any-return]
+    return numba.njit(**OPTIONS)(function)
 
 
 def inlined(function: Function) -> Function:
     """Compile a small kernel into each of its callers: for what runs for every packet."""
     KERNELS.append(function.__name__)
-    return numba.njit(**OPTIONS, forceinline=True)(function)  # type: ignore[no-any-return]
+    return numba.njit(**OPTIONS, forceinline=True)(function)

@@ -1,7 +1,7 @@
 """System calls from inside compiled loops, by the C library's symbol names. Pointers are addresses as integers.
 
-All return -1 on error, with ``last_error()`` the errno of the thread. Only kernels that drive devices use these, and those
-need the JIT.
+All return -1 on error, with ``last_error()`` the errno of the thread. Only kernels that drive devices use these, and
+those need the JIT.
 """
 
 from typing import Any, Final

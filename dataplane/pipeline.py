@@ -2,9 +2,9 @@
 
     rx  ->  parse  ->  admit  ->  forward  ->  tx
 
-A port puts frames into a vector (``ports/``); ``carry_vector`` decides what becomes of each; a port takes out what is queued
-for it; ``settle_vector`` counts. One direction, no loops back. A stage is a compiled function over the whole vector
-that reads some of its columns and writes others; its docstring says which.
+A port puts frames into a vector (``ports/``); ``carry_vector`` decides what becomes of each; a port takes out what is
+queued for it; ``settle_vector`` counts. One direction, no loops back. A stage is a compiled function over the whole
+vector that reads some of its columns and writes others; its docstring says which.
 """
 
 from typing import Any
@@ -24,9 +24,9 @@ from dataplane.state import Tables
 def carry_vector(vector: Any, heads: Any, state: Any, generation: int, worker: int, egress: Any) -> None:
     """Take a vector of received frames to the egress queues.
 
-    ``vector``: count, head_at, head_length, tail_length, length, in_port and timestamp_ns are set, no timestamp earlier than
-    those of the vector before. ``heads``: the arena's head slots. ``generation``: what ``begin_burst`` gave. ``egress``: empty
-    queues.
+    ``vector``: count, head_at, head_length, tail_length, length, in_port and timestamp_ns are set, no timestamp
+    earlier than those of the vector before. ``heads``: the arena's head slots. ``generation``: what ``begin_burst``
+    gave. ``egress``: empty queues.
     """
     copy = generation % COPIES
     fdb = Fdb(state.fdb_head[0], state.fdb_buckets, state.fdb_rules[copy], state.learning_counters[worker])

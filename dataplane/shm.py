@@ -5,6 +5,7 @@ layout it has; a process built from other sources refuses to attach. Without ``s
 memory, for replay and tests.
 """
 
+import contextlib
 import hashlib
 import json
 import mmap
@@ -89,10 +90,8 @@ def _offsets(sections: Sections) -> tuple[dict[str, int], int]:
 
 def _views(memory: mmap.mmap, sections: Sections) -> dict[str, Any]:
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        try:
+        with contextlib.suppress(OSError):  # A kernel without huge pages for this kind of memory serves small ones.
             memory.madvise(mmap.MADV_HUGEPAGE)
-        except OSError:
-            pass  # A kernel without huge pages for this kind of memory serves small ones.
     offsets, _ = _offsets(sections)
     views = {}
     for name, (dtype, shape) in sections.items():

@@ -1,8 +1,8 @@
 """All tables of one node, and the view of them that a worker takes for one burst.
 
 Who writes what: the agent writes ``admit``, ``fdb_rules``, ``forward`` (each in two copies, see ``generation/``) and
-``switches``; workers write the FDB, ``storms`` (of the ports they receive on) and their own counters; ``switches.link`` is
-set by the agent, and cleared by a worker that finds a device gone.
+``switches``; workers write the FDB, ``storms`` (of the ports they receive on) and their own counters;
+``switches.link`` is set by the agent, and cleared by a worker that finds a device gone.
 """
 
 from typing import Any, Final, NamedTuple

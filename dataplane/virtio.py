@@ -5,8 +5,9 @@
     | flags | GSO type | header len | GSO size  | checksum from | checksum at   | buffers
     +-------+----------+------------+-----------+--------------+---------------+---------------
 
-Flag 1 says that the checksum from ``checksum from`` on (counted from the frame's first byte) is still to be computed and
-stored ``checksum at`` bytes further. A GSO type other than 0 marks a superframe: several frames to be, with one header.
+Flag 1 says that the checksum from ``checksum from`` on (counted from the frame's first byte) is still to be computed
+and stored ``checksum at`` bytes further. A GSO type other than 0 marks a superframe: several frames to be, with one
+header.
 """
 
 from typing import Any, Final

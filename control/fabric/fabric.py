@@ -1,7 +1,8 @@
 """The tables of one node: puts a configuration in force as a new generation, and reads what the workers counted.
 
 The workers may be in this process (replay) or in others (the agent): only memory connects the two. Changes come into
-force between two bursts; nothing that traffic taught is lost but what belongs to ports that left or changed their VLANs.
+force between two bursts; nothing that traffic taught is lost but what belongs to ports that left or changed their
+VLANs.
 """
 
 import json

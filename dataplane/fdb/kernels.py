@@ -225,7 +225,7 @@ def sweep_buckets(fdb: Any, first: int, count: int, now: int) -> None:
         bucket = fdb.buckets[(first + step) & mask]
         for k in range(BUCKET_ENTRIES):
             key = bucket.key[k]
-            if key == EMPTY or key == REMOVED or key == CLAIMED:
+            if key in (EMPTY, REMOVED, CLAIMED):
                 continue
             value = load_acquire(bucket.value, k)
             if not is_valid(fdb.rules, value, now):

@@ -9,11 +9,12 @@ domain and a MAC address, and the value, the port and when the MAC was last hear
            +---------+----------------------------------+             +-------+-------+----------+--------------+
 
 Invariants
-  - An entry lies in the first bucket, from its home on, that had room when it came, at most ``PROBE_LIMIT`` buckets away.
-    A look-up therefore ends at the first bucket with an ``EMPTY`` slot. A removed entry leaves ``EMPTY`` only where
-    nothing can have gone past it, that is where its bucket has another ``EMPTY``; elsewhere it leaves ``REMOVED``.
-  - Several workers write: a slot is claimed by compare-and-swap (``CLAIMED``), then its value is written, then its key. A
-    reader takes the key again after the value, so it never pairs one MAC with another's port.
+  - An entry lies in the first bucket, from its home on, that had room when it came, at most ``PROBE_LIMIT`` buckets
+    away. A look-up therefore ends at the first bucket with an ``EMPTY`` slot. A removed entry leaves ``EMPTY`` only
+    where nothing can have gone past it, that is where its bucket has another ``EMPTY``; elsewhere it leaves
+    ``REMOVED``.
+  - Several workers write: a slot is claimed by compare-and-swap (``CLAIMED``), then its value is written, then its
+    key. A reader takes the key again after the value, so it never pairs one MAC with another's port.
   - An entry counts only while it is valid: a dynamic one until it has aged, and as long as its port has the epoch that
     it was learned under (a port that leaves, or changes its VLANs, gets a new epoch, and all its entries are gone
     without a walk); a static one as long as it carries the rules' present stamp.
@@ -100,7 +101,8 @@ def bucket_count(entry_limit: int) -> int:
 
 
 def initialize_fdb(head: Any, buckets: int, entry_limit: int, random: np.random.Generator) -> None:
-    """Make the head of an empty FDB with ``buckets`` (a power of two) zeroed buckets; its hash multiplier is a secret."""
+    """Make the head of an empty FDB with ``buckets`` (a power of two) zeroed buckets; its hash multiplier is a
+    secret."""
     head.multiplier = int(random.integers(0, 1 << 64, dtype=np.uint64)) | 1
     head.shift = 64 - (buckets.bit_length() - 1)
     head.entry_limit = entry_limit

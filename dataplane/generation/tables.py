@@ -1,8 +1,9 @@
 """How new desired state comes into force: written beside the old, then switched to between two bursts.
 
-Every table that the agent writes has two copies, and generation ``g`` lies in copy ``g % 2``. A worker says at the start of
-each burst which generation it uses, and says 0 before it sleeps. The agent writes the copy that is not in force,
-makes it the active one, and waits until no worker uses the other any more: then that one is free for the next change.
+Every table that the agent writes has two copies, and generation ``g`` lies in copy ``g % 2``. A worker says at the
+start of each burst which generation it uses, and says 0 before it sleeps. The agent writes the copy that is not in
+force, makes it the active one, and waits until no worker uses the other any more: then that one is free for the next
+change.
 """
 
 from typing import Final
@@ -17,5 +18,5 @@ CONTROL_DTYPE: Final = np.dtype(
     [("active", "u4", (1,)), ("in_use", "u4", (MAX_WORKERS,)), ("barrier", "u4", (1,)), ("installed_stamp", "u4")],
     align=True,
 )
-"""``active`` is the generation in force, 0 before the first; ``in_use`` is each worker's; ``barrier`` means nothing, it is
-there to be written atomically; ``installed_stamp`` says which static FDB entries worker 0 has put in force."""
+"""``active`` is the generation in force, 0 before the first; ``in_use`` is each worker's; ``barrier`` means nothing,
+it is there to be written atomically; ``installed_stamp`` says which static FDB entries worker 0 has put in force."""

@@ -10,7 +10,8 @@ from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
 
 @inlined
 def finish_received(vector: Any, i: int, port: int, length: int, now_ns: int) -> None:
-    """Fill the columns of frame ``i``, whose ``length`` bytes lie at the start of its slot's frame area and its spill."""
+    """Fill the columns of frame ``i``, whose ``length`` bytes lie at the start of its slot's frame area and its
+    spill."""
     head = min(length, HEAD_BYTES)
     vector.head_at[i] = i * SLOT_BYTES + FRAME_AT
     vector.head_length[i] = head

@@ -28,8 +28,8 @@ EPOLL_EVENT_DTYPE: Final = np.dtype(
         "itemsize": _EVENT_DATA_AT + 8,
     }
 )
-"""struct epoll_event, which is packed on x86-64 and on no other machine. Of the 64 bits of data the descriptor is the lower
-half; ``select.epoll`` leaves the upper half undefined."""
+"""struct epoll_event, which is packed on x86-64 and on no other machine. Of the 64 bits of data the descriptor is the
+lower half; ``select.epoll`` leaves the upper half undefined."""
 
 MMSGHDR_DTYPE: Final = np.dtype(
     [

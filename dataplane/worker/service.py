@@ -154,7 +154,8 @@ class Service:
         self.memory_fd = memory_fd
         self.state, _ = attach_state(memory_fd)
         with event.install_listener("numba:compile", CompileReporter(self.tell)):
-            run_worker.compile(tuple(numba.typeof(argument) for argument in self.arguments()))
+            loop: Any = run_worker
+            loop.compile(tuple(numba.typeof(argument) for argument in self.arguments()))
         self.tell({"op": "ready", "pid": os.getpid(), "load_s": round(time.monotonic() - started, 3)})
 
     def open_port(self, message: Message, descriptor: int) -> None:

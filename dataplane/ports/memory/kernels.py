@@ -14,7 +14,8 @@ from dataplane.virtio import clear_virtio
 
 @kernel
 def load_frame(vector: Any, arena: Any, i: int, data: Any, offset: int, length: int) -> None:
-    """Copy one frame, ``length`` bytes at ``offset`` of ``data``, into slot ``i``: whole cache lines where there are."""
+    """Copy one frame, ``length`` bytes at ``offset`` of ``data``, into slot ``i``: whole cache lines where there
+    are."""
     at = i * SLOT_BYTES + FRAME_AT
     head = min(length, HEAD_BYTES)
     lines = (head + LINE_BYTES - 1) // LINE_BYTES

@@ -1,15 +1,15 @@
 """The receive ring of a packet socket, TPACKET_V2 (linux/if_packet.h), in the machine's byte order.
 
-The ring is ``slots`` slots of ``slot_bytes``. The kernel fills them in order and sets TP_STATUS_USER; writing 0 to the status
-gives a slot back. A slot::
+The ring is ``slots`` slots of ``slot_bytes``. The kernel fills them in order and sets TP_STATUS_USER; writing 0 to
+the status gives a slot back. A slot::
 
     0        4        8          12      14     16      20      24          26
     +--------+--------+----------+-------+------+-------+-------+-----------+-----------+------
     | status | length | captured | mac   | net  | sec   | nsec  | VLAN TCI  | VLAN TPID | ...
     +--------+--------+----------+-------+------+-------+-------+-----------+-----------+------
 
-``mac`` is where the frame starts in the slot; the 10 bytes before it are its virtio-net header. The kernel takes the outer
-VLAN tag out of a frame and leaves it in the TCI and TPID.
+``mac`` is where the frame starts in the slot; the 10 bytes before it are its virtio-net header. The kernel takes the
+outer VLAN tag out of a frame and leaves it in the TCI and TPID.
 """
 
 from typing import Final

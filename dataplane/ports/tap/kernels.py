@@ -13,8 +13,8 @@ from dataplane.vector import VIRTIO_BYTES
 def receive_tap(devices: Any, port: int, vector: Any, arena: Any, iovecs: Any, now_ns: int) -> None:
     """Append to the vector what the TAP has, as far as there is room.
 
-    Reads: the device. Writes: the columns that receiving owns (see ``finish_received``) and vector.count. A device that is
-    gone is marked as failed.
+    Reads: the device. Writes: the columns that receiving owns (see ``finish_received``) and vector.count. A device
+    that is gone is marked as failed.
     """
     device = devices.ports[port]
     while vector.count < devices.vector_limit:
