@@ -86,6 +86,8 @@ class LinkWatcher:
         if namespace is None:
             namespace = self._namespaces[netns] = _Namespace(netns)
             self._enter(namespace)
+        else:
+            self._check(namespace)  # The path may lead to a newer namespace than the one followed so far.
         link = find_link(netns, ifname) if namespace.identity is not None else None
         namespace.links[ifname] = link
         if self._timer is None:
@@ -120,17 +122,20 @@ class LinkWatcher:
     def check_namespaces(self) -> None:
         """Compare every namespace's path with the namespace that is watched; the timer does so each ``poll_s``."""
         for namespace in list(self._namespaces.values()):
-            found = find_namespace(namespace.netns)
-            if found == namespace.identity:
-                continue
-            if namespace.identity is not None:
-                self._leave(namespace)
-                self._report_all(namespace, Change.NAMESPACE_REMOVED)
-            # A callback may have stopped watching it.
-            if found is not None and namespace.links:
-                self._enter(namespace)
-                self._look_again(namespace)
-                self._report_all(namespace, Change.NAMESPACE_ADDED)
+            self._check(namespace)
+
+    def _check(self, namespace: _Namespace) -> None:
+        found = find_namespace(namespace.netns)
+        if found == namespace.identity:
+            return
+        if namespace.identity is not None:
+            self._leave(namespace)
+            self._report_all(namespace, Change.NAMESPACE_REMOVED)
+        # A callback may have stopped watching it.
+        if found is not None and namespace.links:
+            self._enter(namespace)
+            self._look_again(namespace)
+            self._report_all(namespace, Change.NAMESPACE_ADDED)
 
     def _schedule(self) -> None:
         self._timer = self._loop.call_later(self._poll_s, self._tick)
