@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class NoSuchPortError(UserError):
+    """Asked for a port that is not there."""
+
+
 class Instance:
     """One running fabric: ``configuration`` is in force, ``fabric`` holds its tables, ``workers`` forward by them."""
 
@@ -158,9 +162,9 @@ class Instance:
         self.workers.hang_up()
 
     def require_port(self, name: str) -> None:
-        """Raise UserError unless there is a port of that name."""
+        """Raise NoSuchPortError unless there is a port of that name."""
         if all(port.name != name for port in self.configuration.ports):
-            raise UserError(f"there is no port {name}: `tapestry ports` lists those there are")
+            raise NoSuchPortError(f"there is no port {name}: `tapestry ports` lists those there are")
 
     def hear_failure(self, index: int, error_number: int) -> None:
         """Take in that a worker lost a device."""

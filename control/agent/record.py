@@ -53,10 +53,11 @@ class Record:
 class RecordFile:
     """The record on disk and in memory; a change is on disk when ``update`` returns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, record: Record | None = None) -> None:
+        """``record`` is what the file holds already."""
         self._path = path
         self._writing = threading.Lock()
-        self.record = Record()
+        self.record = record or Record()
 
     def update(self, **changes: Any) -> None:
         """Replace fields of the record, from whatever thread; nothing is written when nothing changes."""

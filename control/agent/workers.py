@@ -28,10 +28,10 @@ class WorkerPool:
         self,
         run_dir: RunDir,
         *,
-        on_port_failed: Callable[[int, int], None],
-        on_compiling: Callable[[int, int, int], None],
-        on_change: Callable[[], None],
-        on_worker_end: Callable[[int], None],
+        on_port_failed: Callable[[int, int], object],
+        on_compiling: Callable[[int, int, int], object],
+        on_change: Callable[[], object],
+        on_worker_end: Callable[[int], object],
         command: Sequence[str] = COMMAND,
     ) -> None:
         """``on_compiling(worker, done, total)`` tells a cold start's progress; ``on_change`` that a process changed.
@@ -92,6 +92,13 @@ class WorkerPool:
             else:
                 _close_all(handed_over)
         return kept
+
+    async def end(self, records: Sequence[WorkerRecord]) -> None:
+        """End all workers, and those of ``records`` that run."""
+        await self.stop()
+        for record in records:
+            if record.process.is_alive():
+                await Worker(self._run_dir, record.index, record.process, None).stop()
 
     async def load(self, memory_fd: int) -> None:
         """Give every worker the tables and return when all are ready, and supervised from then on.

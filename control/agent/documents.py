@@ -1,0 +1,107 @@
+"""What the agent says of itself: the API's documents, as docs/commands.md has them. Reads, changes nothing."""
+
+import os
+import time
+from importlib.metadata import version
+from typing import Any
+
+from control.agent.instance import Instance
+from control.agent.rundir import RunDir
+from control.config import render_configuration, render_network, render_port
+from control.model import Pcap, Port
+
+Document = dict[str, Any]
+
+
+def status_document(instance: Instance, run_dir: RunDir) -> Document:
+    """Return what and how the daemon is."""
+    states = [port["state"] for port in ports_document(instance)]
+    configuration = instance.configuration
+    return {
+        "state": instance.state,
+        "node": configuration.node,
+        "version": version("tapestry"),
+        "pid": os.getpid(),
+        "run_dir": str(run_dir.path),
+        "config": str(instance.path),
+        "uptime_s": round(time.time() - instance.started_at, 1),
+        "workers": [
+            {
+                "index": index,
+                "pid": worker.process.pid,
+                "ready": worker.is_ready,
+                "restarts": instance.workers.restarts.get(index, 0),
+            }
+            for index, worker in sorted(instance.workers.workers.items())
+        ],
+        "networks": [
+            render_network(network) | {"ports": sum(port.network == network.name for port in configuration.ports)}
+            for network in configuration.networks
+        ],
+        "ports": {"total": len(states)} | {state: states.count(state) for state in ("up", "down", "waiting")},
+        "fdb": {
+            "dynamic": int(instance.fabric.state.fdb_head[0].entries[0]),
+            "limit": configuration.limits.fdb,
+            **instance.fabric.learning_counters(),
+        },
+        "warnings": list(instance.warnings),
+    }
+
+
+def ports_document(instance: Instance) -> list[Document]:
+    """Return every port: as configured, its device's state, and its counters since it was added."""
+    counters = instance.fabric.port_counters()
+    return [
+        render_port(port) | _state(instance, port) | vars_of(counters[port.name])
+        for port in instance.configuration.ports
+    ]
+
+
+def port_document(instance: Instance, name: str) -> Document:
+    """Return one port; UserError if there is none of that name."""
+    instance.require_port(name)
+    return next(port for port in ports_document(instance) if port["name"] == name)
+
+
+def fdb_document(instance: Instance) -> list[Document]:
+    """Return every address that is known, by network, VLAN and MAC."""
+    entries = [vars_of(entry) for entry in instance.fabric.fdb_entries(time.monotonic_ns())]
+    for entry in entries:
+        entry["age_s"] = round(entry["age_s"], 1)
+    return sorted(entries, key=lambda entry: (entry["network"], entry["vlan"] or 0, entry["mac"]))
+
+
+def drops_document(instance: Instance) -> Document:
+    """Return how many frames ended for which reason, in all and by the port where they came in."""
+    ports = instance.fabric.drop_counts()
+    totals: dict[str, int] = {}
+    for counts in ports.values():
+        for reason, count in counts.items():
+            totals[reason] = totals.get(reason, 0) + count
+    return {"drops": totals, "ports": {name: counts for name, counts in ports.items() if counts}}
+
+
+def configuration_document(instance: Instance) -> Document:
+    """Return the configuration in force, every default filled in, with what was attached."""
+    return {"file": str(instance.path)} | dict(render_configuration(instance.configuration))
+
+
+def vars_of(record: Any) -> Document:
+    """Return a dataclass's fields by name."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
+def _state(instance: Instance, port: Port) -> Document:
+    keeper = instance.keepers.get(port.name)
+    if isinstance(port.attachment, Pcap):
+        state, reason = "replay", "fed by `tapestry replay` alone"
+    elif keeper is None:
+        state, reason = "opening", ""
+    else:
+        state, reason = keeper.state.value, keeper.reason
+    return {
+        "index": instance.fabric.index_of(port.name),
+        "state": state,
+        "reason": reason or None,
+        "attached": instance.is_attached(port.name),
+    }

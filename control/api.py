@@ -1,0 +1,183 @@
+"""The agent's API: HTTP over a UNIX socket that its owner alone may open.
+
+    GET    /v1/status  /v1/ports  /v1/ports/NAME  /v1/fdb  /v1/drops  /v1/config
+    GET    /v1/capture/NAME?snaplen=N&count=N      pcapng, as frames come
+    POST   /v1/ports                               {"port": {…}, "until_caller_ends": false}
+    DELETE /v1/ports/NAME
+    POST   /v1/reload  /v1/fdb/flush
+
+Answers are the documents of docs/commands.md. An error is {"error": sentence, "status": a command's exit status}, with
+404 for what is not there, 422 for a configuration that is refused, 400 for other mistakes.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from control.agent import documents
+from control.agent.instance import Instance, NoSuchPortError
+from control.agent.process import ProcessId
+from control.agent.rundir import RunDir
+from control.capture import Captures
+from control.errors import ConfigurationError, UserError
+
+SHUTDOWN_GRACE_S = 0.2
+PEER_CREDENTIALS = struct.Struct("3i")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ApiServer:
+    """Serves one instance."""
+
+    def __init__(self, instance: Instance, run_dir: RunDir, captures: Captures) -> None:
+        self._instance = instance
+        self._run_dir = run_dir
+        self._captures = captures
+        application = web.Application(middlewares=[_sentences_for_errors])
+        application.add_routes(
+            [
+                web.get("/v1/status", self._status),
+                web.get("/v1/ports", self._ports),
+                web.post("/v1/ports", self._attach),
+                web.get("/v1/ports/{name}", self._port),
+                web.delete("/v1/ports/{name}", self._detach),
+                web.get("/v1/fdb", self._fdb),
+                web.post("/v1/fdb/flush", self._flush_fdb),
+                web.get("/v1/drops", self._drops),
+                web.get("/v1/config", self._config),
+                web.post("/v1/reload", self._reload),
+                web.get("/v1/capture/{name}", self._capture),
+            ]
+        )
+        self._runner = web.AppRunner(
+            application, handle_signals=False, access_log=None, shutdown_timeout=SHUTDOWN_GRACE_S
+        )
+
+    async def start(self) -> None:
+        """Listen on the run directory's socket."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, listen_for_owner(self._run_dir.api_socket)).start()
+
+    async def stop(self) -> None:
+        """Stop listening and cut what goes on."""
+        self._captures.close()
+        await self._runner.cleanup()
+        self._run_dir.api_socket.unlink(missing_ok=True)
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response(documents.status_document(self._instance, self._run_dir))
+
+    async def _ports(self, _request: web.Request) -> web.Response:
+        return web.json_response(documents.ports_document(self._instance))
+
+    async def _port(self, request: web.Request) -> web.Response:
+        return self._describe_port(request.match_info["name"])
+
+    async def _attach(self, request: web.Request) -> web.Response:
+        body = await _read_object(request)
+        owner = _caller(request) if body.get("until_caller_ends") else None
+        return self._describe_port(await self._instance.attach(body.get("port", {}), owner))
+
+    async def _detach(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        answer = self._describe_port(name)
+        await self._instance.detach(name)
+        return answer
+
+    async def _fdb(self, _request: web.Request) -> web.Response:
+        return web.json_response(documents.fdb_document(self._instance))
+
+    async def _flush_fdb(self, _request: web.Request) -> web.Response:
+        learned = sum(not entry["static"] for entry in documents.fdb_document(self._instance))
+        await self._instance.flush_fdb()
+        return web.json_response({"flushed": learned})
+
+    async def _drops(self, _request: web.Request) -> web.Response:
+        return web.json_response(documents.drops_document(self._instance))
+
+    async def _config(self, _request: web.Request) -> web.Response:
+        return web.json_response(documents.configuration_document(self._instance))
+
+    async def _reload(self, _request: web.Request) -> web.Response:
+        await self._instance.reload()
+        return web.json_response(documents.status_document(self._instance, self._run_dir))
+
+    async def _capture(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        self._instance.require_port(name)
+        options = {option: _number(request, option) for option in ("snaplen", "count")}
+        response = web.StreamResponse(headers={"Content-Type": "application/x-pcapng"})
+        await response.prepare(request)
+        async with contextlib.aclosing(self._captures.stream(name, **options)) as chunks:
+            async for chunk in chunks:
+                if request.transport is None:  # Who asked has gone.
+                    return response
+                await response.write(chunk)
+        await response.write_eof()
+        return response
+
+    def _describe_port(self, name: str) -> web.Response:
+        return web.json_response(documents.port_document(self._instance, name))
+
+
+def listen_for_owner(path: Path) -> socket.socket:
+    """Return a socket at ``path`` that its owner alone may connect to, from its first moment on."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        listener.bind(os.fspath(path))
+    finally:
+        os.umask(before)
+    return listener
+
+
+@web.middleware
+async def _sentences_for_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except UserError as error:
+        code = 404 if isinstance(error, NoSuchPortError) else 422 if isinstance(error, ConfigurationError) else 400
+        return _refusal(code, str(error), error.status)
+    except web.HTTPException as error:
+        return _refusal(error.status, f"{request.method} {request.path}: {error.reason}", 1)
+
+
+def _refusal(code: int, sentence: str, status: int) -> web.Response:
+    return web.json_response({"error": sentence, "status": status}, status=code)
+
+
+async def _read_object(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except json.JSONDecodeError as error:
+        raise UserError(f"the request's body is no JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise UserError(f"the request's body: expected an object, found {type(body).__name__}")
+    return body
+
+
+def _number(request: web.Request, option: str) -> int:
+    text = request.query.get(option, "0")
+    if not text.isdecimal():
+        raise UserError(f"{option}: expected a number of zero or more, found {text!r}")
+    return int(text)
+
+
+def _caller(request: web.Request) -> ProcessId:
+    """Return the process at the other end of the request's connection."""
+    connection = request.get_extra_info("socket")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER_CREDENTIALS.size)
+    pid, _uid, _gid = PEER_CREDENTIALS.unpack(credentials)
+    try:
+        return ProcessId.of(pid)
+    except ProcessLookupError:
+        raise UserError("the process that asked is gone") from None
