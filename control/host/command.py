@@ -35,6 +35,8 @@ PASSED_ON = (
 FROM_KERNEL = 0x80
 """si_code of a signal that the terminal sent, to the child too."""
 
+WATCHED = {*PASSED_ON, signal.SIGCHLD}
+
 READY = b"."
 GO = b"g"
 
@@ -47,6 +49,7 @@ class StartedCommand:
         self.netns_path = f"/proc/{pid}/ns/net"
         self._go = go
         self._status: int | None = None
+        self._mask_before: set[signal.Signals | int] | None = None
 
     def __enter__(self) -> "StartedCommand":
         return self
@@ -54,21 +57,40 @@ class StartedCommand:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._close_go()  # A child that still waits ends by that.
-        if self._status is None:
-            self.wait()
+        self.wait()
 
     def release(self) -> None:
-        """Let the child become its command; what is wrong with that it says itself, and ends with 126 or 127."""
+        """Let the child become its command; what is wrong with that it says itself, and ends with 126 or 127.
+
+        From here to the end of `wait` signals are the command's: ours are blocked, so none slips in between.
+        """
+        self._mask_before = set(signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED))
         with contextlib.suppress(BrokenPipeError):  # It was killed: `wait` says so.
             os.write(self._go, GO)
         self._close_go()
 
     def wait(self) -> int:
-        """Return the command's exit status as a shell gives it (128 + signal), passing signals on meanwhile."""
-        if self._status is None:
+        """Return the command's exit status as a shell gives it (128 + signal), passing signals on meanwhile.
+
+        A child that was not released ends unrun.
+        """
+        if self._status is not None:
+            return self._status
+        if self._mask_before is None:
+            self._close_go()
+            self._status = _as_shell(os.waitpid(self.pid, 0)[1])
+            return self._status
+        try:
             self._status = _wait_passing_signals_on(self.pid)
+        finally:
+            self._give_signals_back(self._mask_before)
         return self._status
+
+    def _give_signals_back(self, mask_before: set[signal.Signals | int]) -> None:
+        # The terminal's Ctrl-C came to us too: the command has answered it, it is not for our caller.
+        while signal.sigtimedwait(WATCHED, 0) is not None:
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask_before)
 
     def _close_go(self) -> None:
         if self._go >= 0:
@@ -136,16 +158,16 @@ def _enter_new_namespace(agent_pid: int | None) -> None:
 
 
 def _wait_passing_signals_on(pid: int) -> int:
-    watched = {*PASSED_ON, signal.SIGCHLD}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    try:
-        while True:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                return code if code >= 0 else 128 - code
-            arrived = signal.sigwaitinfo(watched)
-            if arrived.si_signo != signal.SIGCHLD and arrived.si_code != FROM_KERNEL:
-                os.kill(pid, arrived.si_signo)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    """Return the exit status of the child; WATCHED must be blocked since before it could end."""
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return _as_shell(status)
+        arrived = signal.sigwaitinfo(WATCHED)
+        if arrived.si_signo != signal.SIGCHLD and arrived.si_code != FROM_KERNEL:
+            os.kill(pid, arrived.si_signo)
+
+
+def _as_shell(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
