@@ -11,7 +11,7 @@ import pytest
 from control.errors import UserError
 from control.host.links import set_link_up
 from control.host.namespaces import run_in_namespace
-from control.host.packet import OpenNic, Ring, open_nic
+from control.host.packet import PACKET_VNET_HDR, SOL_PACKET, OpenNic, Ring, open_nic
 from tests.host.ring_reader import VNET_HEADER, Received, RingReader
 from tests.netns import Namespace, connect, require_tools, set_up
 
@@ -98,6 +98,17 @@ def test_the_outer_vlan_tag_comes_beside_the_frame(cable: Cable, tags: bytes, tp
     assert received.has_tag
     assert (received.vlan_tpid, received.vlan_tci) == (tpid, tci)
     assert received.frame == MACS + left + IPV4 + PAYLOAD
+
+
+def test_the_checksums_place_is_counted_without_the_tag(cable: Cable) -> None:
+    cable.far.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+    ip_header = bytes.fromhex("45000032000000004011 66b9 0a000002 0a000001")
+    udp = bytes.fromhex("0009 0009 001e 0000") + bytes(22)
+    vnet = VNET_HEADER.pack(NEEDS_CHECKSUM, 0, 0, 0, 14 + 4 + 20, 6)
+    received = cable.receive(vnet + MACS + CUSTOMER_TAG + b"\x00\x0a" + IPV4 + ip_header + udp)
+    assert received.has_tag
+    assert received.frame == MACS + IPV4 + ip_header + udp
+    assert received.vnet == (NEEDS_CHECKSUM, 0, 0, 0, 14 + 20, 6)
 
 
 def test_slots_are_contiguous_around_the_ring(lay_cable: Callable[[Ring], Cable]) -> None:
