@@ -1,54 +1,16 @@
-"""One driver for whatever switches frames: the naive twin and the real pipeline answer the same question.
+"""One question for whatever switches frames: the naive twin and the real pipeline answer it alike.
 
 ``run_naive`` and ``run_switch`` take a configuration and arrivals in time order and tell each frame's outcome and what
 was counted. Nothing here needs root.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from control.model import Configuration
-from tests.naive.switch import Outcome, Switch
+from tests.naive.switch import Switch
+from tests.runs import CALM, Arrival, Conditions, Run
 
-
-class Arrival(NamedTuple):
-    """A frame that comes in at ``port`` at ``time_ns``, nanoseconds since the epoch."""
-
-    port: str
-    frame: bytes
-    time_ns: int
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What the ports suffer while the frames come: links that are down, ports that take no frame."""
-
-    down: frozenset[str] = frozenset()
-    refusing: frozenset[str] = frozenset()
-
-
-CALM = Conditions()
-
-
-class Traffic(NamedTuple):
-    """What a port counted; lengths without FCS."""
-
-    rx_packets: int
-    rx_bytes: int
-    tx_packets: int
-    tx_bytes: int
-
-
-@dataclass
-class Run:
-    """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), and the ports' traffic."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    counters: Counter[str] = field(default_factory=Counter)
-    drops: Counter[tuple[str, str]] = field(default_factory=Counter)
-    traffic: dict[str, Traffic] | None = None
+DEFAULT_VECTOR = 256
 
 
 def run_naive(configuration: Configuration, arrivals: Sequence[Arrival], conditions: Conditions = CALM) -> Run:
@@ -56,3 +18,15 @@ def run_naive(configuration: Configuration, arrivals: Sequence[Arrival], conditi
     twin = Switch(configuration, conditions.down, conditions.refusing)
     outcomes = [twin.receive(*arrival) for arrival in arrivals]
     return Run(outcomes, twin.counters, twin.drops)
+
+
+def run_switch(
+    configuration: Configuration,
+    arrivals: Sequence[Arrival],
+    conditions: Conditions = CALM,
+    vector: int | Sequence[int] = DEFAULT_VECTOR,
+) -> Run:
+    """Switch ``arrivals`` by the real pipeline, in vectors of up to ``vector`` frames, or of these sizes in turn."""
+    from tests.engine import run_engine  # imports kernels, which tests of the twin alone do not need
+
+    return run_engine(configuration, arrivals, conditions, [vector] if isinstance(vector, int) else vector)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.drive import run_naive
+from tests.drive import run_naive, run_switch
 from tests.rows import ALL_ROWS
 from tests.rows.row import Row, check_row
 
@@ -12,6 +12,18 @@ each_row = pytest.mark.parametrize("row", [pytest.param(row, id=f"{subject}: {ro
 @each_row
 def test_naive_twin(row: Row) -> None:
     check_row(row, run_naive(row.configuration, row.arrivals(), row.conditions))
+
+
+@pytest.mark.kernel
+@each_row
+def test_pipeline(row: Row) -> None:
+    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions))
+
+
+@pytest.mark.kernel
+@each_row
+def test_pipeline_frame_by_frame(row: Row) -> None:
+    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions, vector=1))
 
 
 def test_every_row_says_something_of_its_own() -> None:

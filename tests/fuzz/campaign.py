@@ -12,13 +12,14 @@ from pathlib import Path
 from random import Random
 
 from control.model import Configuration
-from tests.drive import Arrival, run_switch
+from tests.drive import run_switch
 from tests.fuzz import regressions
 from tests.fuzz.minimise import minimise
 from tests.fuzz.mutate import fuzzed, mutated
 from tests.fuzz.oracle import hold
 from tests.generate.nodes import random_configuration
 from tests.generate.traffic import random_arrivals
+from tests.runs import Arrival
 
 BATCH = 2048
 VECTORS = (1, 2, 7, 32, 256, 1024)

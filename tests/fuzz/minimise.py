@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.drive import Arrival
+from tests.runs import Arrival
 
 Fails = Callable[[Sequence[Arrival]], bool]
 

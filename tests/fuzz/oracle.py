@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from control.model import Configuration
-from tests.drive import CALM, Arrival, Conditions, Run, Traffic, run_naive
+from tests.drive import run_naive
+from tests.runs import CALM, Arrival, Conditions, Run, Traffic
 
 
 class ComplaintError(AssertionError):

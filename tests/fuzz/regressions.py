@@ -6,14 +6,14 @@ time, then by the port's name, then by their order in the file.
 
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from control.config import load_configuration
 from control.model import Configuration
 from tests.capture_files import naive as capture_files
-from tests.drive import Arrival
 from tests.generate.written import write_configuration
+from tests.runs import Arrival
 
 FOLDER = Path(__file__).parent / "regressions"
 
@@ -61,9 +61,9 @@ def pcap(arrivals: Sequence[Arrival]) -> bytes:
     return b"".join(records)
 
 
-def names(folder: Path = FOLDER) -> Iterator[str]:
-    """Yield the names of all kept inputs."""
-    yield from sorted(path.stem for path in folder.glob("*.yaml"))
+def names(folder: Path = FOLDER) -> list[str]:
+    """Return the names of all kept inputs."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def load(name: str, folder: Path = FOLDER) -> tuple[Configuration, list[Arrival]]:

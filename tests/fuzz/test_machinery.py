@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.drive import Arrival, Run, Traffic, run_naive
+from tests.drive import run_naive
 from tests.fuzz import regressions
 from tests.fuzz.corpus import CRAFTED, frames_of
 from tests.fuzz.minimise import minimise
@@ -15,6 +15,7 @@ from tests.fuzz.oracle import ComplaintError, hold, traffic_of
 from tests.generate.nodes import random_configuration
 from tests.generate.traffic import random_arrivals
 from tests.naive.switch import Outcome
+from tests.runs import Arrival, Run, Traffic
 
 CONFIGURATION = random_configuration(Random(5))
 ARRIVALS = regressions.in_order(list(random_arrivals(Random(5), CONFIGURATION, 60)))
@@ -86,7 +87,7 @@ def test_minimising_shortens_frames() -> None:
 
 def test_a_kept_input_is_loaded_as_it_was(tmp_path: Path) -> None:
     name = regressions.keep(CONFIGURATION, ARRIVALS, "what was\nwrong", tmp_path)
-    assert list(regressions.names(tmp_path)) == [name]
+    assert regressions.names(tmp_path) == [name]
     assert regressions.load(name, tmp_path) == (CONFIGURATION, ARRIVALS)
 
 

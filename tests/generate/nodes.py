@@ -7,6 +7,7 @@ from random import Random
 from control.model import Configuration, Limits, Network, Pcap, Port, Storm, Timeouts, Vlan
 from tests.naive.vlan import is_vlan_aware, vlans_of
 from tests.packets import ip4, ip6, mac
+from tests.scale import scaled
 
 SUBNETS = (ip_network("10.0.0.0/8"), ip_network("fd00::/64"))
 GATEWAY = (ip_address(ip4(1)), ip_address(ip6(1)))
@@ -40,7 +41,7 @@ def random_configuration(random: Random) -> Configuration:
 def random_capacity(random: Random, configuration: Configuration) -> int:
     """Return how many MACs the table holds: plenty, or a few more than the static ones."""
     if random.random() < 0.6:
-        return 65536
+        return scaled(65536, jit_off=256)
     aware = {name: is_vlan_aware(configuration, name) for name in (network.name for network in configuration.networks)}
     statics = (
         len(port.static_macs) * (len(vlans_of(port)) if aware[port.network] else 1) for port in configuration.ports

@@ -6,9 +6,9 @@ from random import Random
 
 from control.model import Configuration
 from tests import packets
-from tests.drive import Arrival, Conditions
 from tests.generate.nodes import SECOND, STATIONS, VLANS
 from tests.packets import ip4, ip6, mac
+from tests.runs import Arrival, Conditions
 
 TICK_NS = 1 << 27
 LENGTHS = (0, 1, 13, 14, 15, 17, 18, 19, 33, 34, 41, 42, 53, 54, 60, 64, 319, 320, 321, 1514, 9215, 9216, 9217, 9300)

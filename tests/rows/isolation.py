@@ -2,9 +2,9 @@
 
 from tests.checkers import came_out_of, dropped, untouched
 from tests.configurations import access, port, switch, trunk
-from tests.drive import Conditions
 from tests.packets import BROADCAST, mac, plain, tag, tagged
 from tests.rows.row import Row, step
+from tests.runs import Conditions
 
 PODS = switch(["e1", "e2", port("lan", endpoint=False)], icc=False)
 HELLO = plain(BROADCAST, mac(1))

@@ -2,9 +2,9 @@
 
 from tests.checkers import came_out_of, dropped, untouched
 from tests.configurations import port, switch
-from tests.drive import Conditions
 from tests.packets import BROADCAST, GROUP, UNKNOWN, arp_request, mac, neighbour_solicitation, plain, tag, tagged, udp4
 from tests.rows.row import Row, step
+from tests.runs import Conditions
 
 TRIO = switch(["p1", "p2", "p3"])
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from control.model import Configuration
 from tests.checkers import Check, Passage, check
-from tests.drive import CALM, Arrival, Conditions, Run
+from tests.runs import CALM, Arrival, Conditions, Run
 
 TICK_NS = 1 << 27
 LIFETIME_TICKS = 2236

@@ -2,10 +2,10 @@
 
 from tests.checkers import at, came_out_of, carries, dropped, tagged, untagged, untouched
 from tests.configurations import access, port, switch, trunk
-from tests.drive import Conditions
 from tests.packets import BROADCAST, mac, plain, service_tag, tag
 from tests.packets import tagged as with_tags
 from tests.rows.row import Row, step
+from tests.runs import Conditions
 
 OFFICE = switch(
     [
@@ -21,7 +21,7 @@ OFFICE = switch(
 """a10 and b10 share VLAN 10; a20 is alone on an access port; t and n carry both; plain is in VLAN 1, as a1 is."""
 
 HELLO = plain(BROADCAST, mac(1))
-TRUNKS = switch([port("t", vlan=trunk(10)), port("u", vlan=trunk(10, 4095))])
+TRUNKS = switch([port("t", vlan=trunk(10)), port("u", vlan=trunk(10, 4094))])
 
 
 def hello_in(vid: int, pcp: int = 0, dei: int = 0) -> bytes:

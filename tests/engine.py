@@ -1,0 +1,144 @@
+"""The real pipeline with ports made of Python lists: every stage is the compiled one, only the ends are the test's.
+
+So a test can take a link down, refuse copies and look at each frame's verdict. Frames go into the vector by the memory
+port's kernel and are dressed for their egress port by the transmit stage's own; see ``drive.py`` for what to call.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from control.fabric import Fabric
+from control.model import Configuration
+from dataplane.generation.kernels import leave_generation
+from dataplane.generation.tables import COPIES
+from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.ports.memory.kernels import load_frames
+from dataplane.ports.pcap.tables import FRAME_DTYPE
+from dataplane.settle import settle_vector
+from dataplane.transmit.kernels import dress_frame, undress_frame
+from dataplane.vector import SPILL_BYTES, VECTOR_CAPACITY, Arena, make_arena, make_egress, make_vector
+from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
+from tests.naive.switch import Outcome
+from tests.runs import Arrival, Conditions, Run, Traffic
+
+WORKER = 0
+
+
+class Engine(NamedTuple):
+    """What one worker works with; ``names`` maps port indices to names in the configuration's order."""
+
+    fabric: Fabric
+    vector: Any
+    arena: Arena
+    egress: Any
+    names: dict[int, str]
+    refusing: frozenset[str]
+
+
+_vector, _egress, _arena = make_vector(), make_egress(), make_arena(VECTOR_CAPACITY)
+
+
+def make_engine(configuration: Configuration, conditions: Conditions) -> Engine:
+    """Return an engine with ``configuration`` in force. All share one vector and arena, as large as they come."""
+    fabric = Fabric(configuration.limits, seed=1)
+    fabric.apply(configuration)
+    for port in configuration.ports:
+        fabric.set_link(port.name, port.name not in conditions.down)
+    names = {fabric.index_of(port.name): port.name for port in configuration.ports}
+    return Engine(fabric, _vector, _arena, _egress, names, conditions.refusing)
+
+
+def run_engine(
+    configuration: Configuration, arrivals: Sequence[Arrival], conditions: Conditions, sizes: Sequence[int]
+) -> Run:
+    """Switch ``arrivals`` in vectors of ``sizes`` frames, one after the other and over again."""
+    engine = make_engine(configuration, conditions)
+    try:
+        frames, data = in_memory(engine, arrivals)
+        outcomes: list[Outcome] = []
+        for size in cycle(sizes):
+            if len(outcomes) == len(arrivals):
+                break
+            outcomes += carry(engine, frames, data, len(outcomes), size)
+        return run_of(engine, outcomes)
+    finally:
+        engine.fabric.close()
+
+
+def in_memory(engine: Engine, arrivals: Sequence[Arrival]) -> tuple[Any, Any]:
+    """Return ``arrivals`` as the memory port takes them: an index of FRAME_DTYPE, and all bytes."""
+    frames = np.zeros(len(arrivals), FRAME_DTYPE).view(np.recarray)
+    offset = 0
+    for at, (port, frame, time_ns) in enumerate(arrivals):
+        frames[at] = (time_ns, offset, len(frame), len(frame), engine.fabric.index_of(port))
+        offset += len(frame)
+    data = np.frombuffer(bytearray(b"".join(arrival.frame for arrival in arrivals)), np.uint8)
+    return frames, data
+
+
+def carry(engine: Engine, frames: Any, data: Any, first: int, size: int) -> list[Outcome]:
+    """Carry one vector from the frame at ``first`` on; return what became of its frames."""
+    state, vector, arena = engine.fabric.state, engine.vector, engine.arena
+    counters = state.port_counters[WORKER]
+    generation = begin_burst(state, WORKER, frames[first].timestamp_ns)
+    count = load_frames(vector, arena, frames, data, first, size, 0, counters)
+    carry_vector(vector, arena.heads, state, generation, WORKER, engine.egress)
+    copies = take_queued(engine, state.forward[generation % COPIES], counters)
+    settle_vector(vector, counters)
+    leave_generation(state.control[0], WORKER)
+    return [outcome_of(engine, i, copies.get(i, {})) for i in range(count)]
+
+
+def take_queued(engine: Engine, forward: Any, counters: Any) -> dict[int, dict[str, bytes]]:
+    """Empty the egress queues as ports do; return the copies of each frame by port."""
+    vector, heads, egress = engine.vector, engine.arena.heads, engine.egress
+    copies: dict[int, dict[str, bytes]] = {}
+    for port in map(int, egress.active[: egress.ports]):
+        name = engine.names[port]
+        for i in map(int, egress.queue[port, : egress.count[port]]):
+            dressed = dress_frame(vector, heads, forward, port, i)
+            if name in engine.refusing:
+                counters.ports[port].transmit_errors += 1
+            else:
+                vector.copies[i] += 1
+                counters.ports[port].tx_packets += 1
+                counters.ports[port].tx_bytes += vector.length[i]
+                assert name not in copies.setdefault(i, {}), "a frame leaves by a port once"
+                copies[i][name] = frame_bytes(engine, i)
+            undress_frame(vector, heads, i, dressed)
+        egress.count[port] = 0
+    egress.ports = 0
+    return copies
+
+
+def frame_bytes(engine: Engine, i: int) -> bytes:
+    """Return frame ``i`` as it lies in its slot and spill buffer."""
+    vector, arena = engine.vector, engine.arena
+    head, tail = int(vector.head_at[i]), i * SPILL_BYTES
+    assert vector.length[i] == vector.head_length[i] + vector.tail_length[i]
+    first = arena.heads[head : head + int(vector.head_length[i])].tobytes()
+    return first + arena.tails[tail : tail + int(vector.tail_length[i])].tobytes()
+
+
+def outcome_of(engine: Engine, i: int, copies: dict[str, bytes]) -> Outcome:
+    """Return what became of frame ``i``, its copies in the configuration's order."""
+    verdict = int(engine.vector.verdict[i])
+    reason = REASON_NAMES[int(engine.vector.reason[i])] if verdict == DROP else None
+    out = tuple((name, copies[name]) for name in engine.names.values() if name in copies)
+    return Outcome(VERDICT_NAMES[verdict], reason, out)
+
+
+def run_of(engine: Engine, outcomes: list[Outcome]) -> Run:
+    """Return the run with all that was counted."""
+    fabric = engine.fabric
+    learning = {name.removeprefix("fdb_"): count for name, count in fabric.learning_counters().items()}
+    del learning["expired"]  # when an entry is swept is the table's own business
+    drops = {(port, reason): n for port, counts in fabric.drop_counts().items() for reason, n in counts.items()}
+    traffic = {
+        port: Traffic(c.rx_packets, c.rx_bytes, c.tx_packets, c.tx_bytes) for port, c in fabric.port_counters().items()
+    }
+    return Run(outcomes, Counter(learning), Counter(drops), traffic)

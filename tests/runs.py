@@ -1,0 +1,45 @@
+"""What goes into a run of the switch and what comes out of it, whoever runs it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tests.naive.switch import Outcome
+
+
+class Arrival(NamedTuple):
+    """A frame that comes in at ``port`` at ``time_ns``, nanoseconds since the epoch."""
+
+    port: str
+    frame: bytes
+    time_ns: int
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the ports suffer while the frames come: links that are down, ports that take no frame."""
+
+    down: frozenset[str] = frozenset()
+    refusing: frozenset[str] = frozenset()
+
+
+CALM = Conditions()
+
+
+class Traffic(NamedTuple):
+    """What a port counted; lengths without FCS."""
+
+    rx_packets: int
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+
+
+@dataclass
+class Run:
+    """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), and the ports' traffic."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    counters: Counter[str] = field(default_factory=Counter)
+    drops: Counter[tuple[str, str]] = field(default_factory=Counter)
+    traffic: dict[str, Traffic] | None = None
