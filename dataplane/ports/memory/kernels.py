@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from dataplane.generation.kernels import leave_generation
 from dataplane.jit import kernel
 from dataplane.layout import LINE_BYTES
@@ -10,6 +12,10 @@ from dataplane.pipeline import begin_burst, carry_vector
 from dataplane.settle import settle_vector
 from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
 from dataplane.virtio import clear_virtio
+
+ROUND_NS = 1_000_000
+"""How far time moves on from round to round: about as long as a round takes, so that entries are refreshed as they
+would be."""
 
 
 @kernel
@@ -35,17 +41,20 @@ def load_frame(vector: Any, arena: Any, i: int, data: Any, offset: int, length: 
 
 
 @kernel
-def load_frames(vector: Any, arena: Any, frames: Any, data: Any, first: int, limit: int, counters: Any) -> int:
+def load_frames(
+    vector: Any, arena: Any, frames: Any, data: Any, first: int, limit: int, shift_ns: int, counters: Any
+) -> int:
     """Fill the vector with up to ``limit`` frames from index ``first`` on; return how many.
 
-    ``frames`` is a recarray of FRAME_DTYPE (``ports/pcap/tables.py``) whose ``input`` is the port.
+    ``frames`` is a recarray of FRAME_DTYPE (``ports/pcap/tables.py``) whose ``input`` is the port; ``shift_ns`` is
+    added to their timestamps.
     """
     count = min(limit, len(frames) - first)
     for i in range(count):
         frame = frames[first + i]
-        load_frame(vector, arena, i, data, frame.offset, frame.captured_bytes)
+        load_frame(vector, arena, i, data, np.int64(frame.offset), np.int64(frame.captured_bytes))
         vector.in_port[i] = frame.input
-        vector.timestamp_ns[i] = frame.timestamp_ns
+        vector.timestamp_ns[i] = frame.timestamp_ns + np.uint64(shift_ns)
         counters.ports[frame.input].rx_packets += 1
         counters.ports[frame.input].rx_bytes += frame.captured_bytes
     vector.count = count
@@ -71,16 +80,30 @@ def discard_queued(vector: Any, egress: Any, counters: Any) -> None:
 
 @kernel
 def carry_frames(
-    vector: Any, arena: Any, egress: Any, state: Any, frames: Any, data: Any, rounds: int, size: int
-) -> None:
-    """Send all ``frames`` through the pipeline ``rounds`` times, ``size`` to a vector, and discard what comes out."""
-    counters = state.port_counters[0]
+    vector: Any,
+    arena: Any,
+    egress: Any,
+    state: Any,
+    worker: int,
+    frames: Any,
+    data: Any,
+    rounds: int,
+    size: int,
+    shift_ns: int,
+) -> int:
+    """Send all ``frames`` through the pipeline ``rounds`` times, ``size`` to a vector, and discard what comes out.
+
+    Each round is ROUND_NS later than the one before; return the shift for the next call.
+    """
+    counters = state.port_counters[worker]
     for _ in range(rounds):
         done = 0
         while done < len(frames):
-            generation = begin_burst(state, 0, frames[done].timestamp_ns)
-            done += load_frames(vector, arena, frames, data, done, size, counters)
-            carry_vector(vector, arena.heads, state, generation, 0, egress)
+            generation = begin_burst(state, worker, frames[done].timestamp_ns + np.uint64(shift_ns))
+            done += load_frames(vector, arena, frames, data, done, size, shift_ns, counters)
+            carry_vector(vector, arena.heads, state, generation, worker, egress)
             discard_queued(vector, egress, counters)
             settle_vector(vector, counters)
-    leave_generation(state.control[0], 0)
+        shift_ns += ROUND_NS
+    leave_generation(state.control[0], worker)
+    return shift_ns
