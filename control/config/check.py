@@ -67,7 +67,7 @@ def check_port(fields: PortFields, path: Path, networks: Networks, all_known: bo
 def _check_attachment(fields: PortFields, path: Path, mistakes: Mistakes) -> None:
     written = [kind for kind in ATTACHMENTS if getattr(fields, kind) is not None or mistakes.touch((*path, kind))]
     if len(written) != 1:
-        mistakes.add(path, "one of tap, nic and pcap", " and ".join(written) or "none of them")
+        mistakes.add(path, "one of tap, nic and pcap", ", ".join(written) or "none of them")
 
 
 def _check_tap(tap: TapFields, path: Path, mistakes: Mistakes) -> None:

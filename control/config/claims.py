@@ -77,7 +77,7 @@ def claims_of(ports: Iterable[Port]) -> Claims:
     """Return what the ports that are in force have."""
     claims = Claims()
     for port in ports:
-        claims.claim_port(port, f"port {port.name}, which is attached")
+        claims.claim_port(port, f"the attached port {port.name}")
     return claims
 
 

@@ -9,6 +9,7 @@ lines of nested aliases can stand for billions of values.
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
@@ -16,7 +17,7 @@ from ruamel.yaml.reader import ReaderError
 from control.config.mistakes import Mistakes, Path, describe
 
 MAX_DEPTH = 32
-MAX_VALUES = 1_000_000
+MAX_VALUES = 250_000
 
 _TAG = "tag:yaml.org,2002:"
 _KINDS = ("str", "null", "bool", "int", "float", "timestamp", "value", "merge", "seq", "map")
@@ -46,10 +47,12 @@ def _compose(text: str, mistakes: Mistakes) -> Node | None:
     yaml.composer.warn_double_anchors = False  # YAML 1.2 allows an anchor to be used again
     try:
         root: Node | None = yaml.compose(text)
+    except MaxDepthExceededError as error:
+        mistakes.add((), f"at most {MAX_DEPTH} levels", "more", error.problem_mark.line + 1)
+        return None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = " ".join(str(part) for part in (error.context, error.problem or error.note) if part)
-        mistakes.add((), "valid YAML", _one_line(problem), line=1 if mark is None else mark.line + 1)
+        mistakes.add((), *_syntax(error), line=1 if mark is None else mark.line + 1)
         return None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -67,8 +70,16 @@ def _line(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _one_line(problem: str) -> str:
-    return " ".join(problem.split()).removeprefix("found ")
+def _syntax(error: MarkedYAMLError) -> tuple[str, str]:
+    """Return what the parser expected and what it found, out of its two sentences."""
+    context = str(error.context or "")
+    problem = " ".join(str(error.problem or error.note).split())
+    wanted, _, found = problem.rpartition("but found ")
+    if context.startswith("expected "):
+        return context.removeprefix("expected "), found
+    if wanted.startswith("expected "):
+        return f"{wanted.removeprefix('expected ').rstrip(', ')} {context}".rstrip(), found
+    return f"valid YAML {context}".rstrip(), problem.removeprefix("found ")
 
 
 class _Reader:

@@ -67,7 +67,7 @@ class Part(Section):
             return None
         for field in data:
             if field not in cls.model_fields:
-                reading.wrong((field,), _known_fields(cls, field), describe(field))
+                reading.wrong((field,), _known_fields(cls, str(field)), describe(field))
         return cls.model_validate(data, context=reading)
 
     @field_validator("*", mode="wrap")
