@@ -6,6 +6,7 @@ worker that dies is replaced; the tables are in memory that the agent holds too,
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
@@ -63,15 +64,18 @@ class WorkerPool:
 
     def start(self, count: int) -> None:
         """Start processes for the indexes below ``count`` that have none; they load while the caller goes on."""
-        for index in range(count):
-            if index not in self.workers:
-                self._start_one(index)
+        new = [index for index in range(count) if index not in self.workers]
+        for index in new:
+            self._start_one(index)
+        for port in set(self._ports) - set(self._receiver):
+            self._choose_receiver(port, new or list(self.workers))
         self._on_change()
 
     async def adopt(self, records: Sequence[WorkerRecord]) -> HandedOver | None:
         """Take over workers that outlived their agent; those that cannot be are ended. None: there are none.
 
-        The first one's descriptors are kept, for workers to come; the others hold the same.
+        The first one's descriptors are kept, for workers to come; the others hold the same. A NIC whose receiver is
+        gone is closed, to be opened anew: where its ring is being filled is known to its receiver alone.
         """
         kept: HandedOver | None = None
         for record in records:
@@ -91,6 +95,10 @@ class WorkerPool:
                 self._ports = dict(handed_over.ports)
             else:
                 _close_all(handed_over)
+        if kept is not None:
+            for port in [p for p, device in kept.ports.items() if device.kind == "nic" and p not in self._receiver]:
+                del kept.ports[port]
+                await self.close_port(port)
         return kept
 
     async def end(self, records: Sequence[WorkerRecord]) -> None:
@@ -120,7 +128,7 @@ class WorkerPool:
     async def open_port(self, index: int, port: PortDescriptor) -> None:
         """Give a port to all workers; the descriptor is the pool's from now on. OSError as a worker met it."""
         self._ports[index] = port
-        self._choose_receiver(index)
+        self._choose_receiver(index, list(self.workers))
         await self._on_each_ready_worker(lambda worker: self._give(worker, index))
 
     async def close_port(self, index: int) -> None:
@@ -158,14 +166,10 @@ class WorkerPool:
     async def _load_one(self, worker: Worker) -> None:
         await worker.load(self._memory_fd, self._listener(worker.index))
         async with worker.giving:
-            results = await asyncio.gather(
-                *(self._give_unlocked(worker, index) for index in self._ports), return_exceptions=True
-            )
-        for index, result in zip(list(self._ports), results, strict=False):
-            if isinstance(result, OSError):
-                self._on_port_failed(index, result.errno or 0)
-            elif isinstance(result, BaseException):
-                raise result
+            # It receives only when it can send to every port: until then frames wait where they are.
+            await self._give_all(worker, list(self._ports), receive=False)
+            received = [index for index in self._ports if self._receiver[index] == worker.index]
+            await self._give_all(worker, received, receive=True)
 
     async def _supervise(self, index: int) -> None:
         """Replace the process of ``index`` whenever it ends."""
@@ -174,6 +178,7 @@ class WorkerPool:
             worker = self.workers[index]
             await worker.wait()
             self._on_worker_end(index)
+            self._renew_rings(index)
             log.warning("%s: a new one takes its place", worker.describe_end())
             await asyncio.sleep(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)])
             failures += 1
@@ -203,19 +208,31 @@ class WorkerPool:
             await act(worker)
 
     async def _give(self, worker: Worker, index: int) -> None:
-        await self._give_unlocked(worker, index)
-
-    async def _give_unlocked(self, worker: Worker, index: int) -> None:
+        """Give a port to a worker that may have been given it as it came up."""
         port = self._ports.get(index)
         if port is not None and index not in worker.holds:
             await worker.open_port(index, port, self._receiver[index] == worker.index)
 
-    def _choose_receiver(self, index: int) -> None:
+    async def _give_all(self, worker: Worker, indexes: Sequence[int], *, receive: bool) -> None:
+        ports = {index: self._ports[index] for index in indexes}
+        giving = [worker.open_port(index, port, receive) for index, port in ports.items()]
+        results = await asyncio.gather(*giving, return_exceptions=True)
+        for index, result in zip(ports, results, strict=True):
+            if isinstance(result, OSError):
+                self._on_port_failed(index, result.errno or 0)
+            elif isinstance(result, BaseException):
+                raise result
+
+    def _choose_receiver(self, port: int, among: Sequence[int]) -> None:
         """Let the worker with the fewest ports receive on this one."""
-        load = dict.fromkeys(self.workers, 0)
-        for receiver in self._receiver.values():
-            load[receiver] = load.get(receiver, 0) + 1
-        self._receiver[index] = min(sorted(load), key=lambda worker: load[worker])
+        receivers = list(self._receiver.values())
+        self._receiver[port] = min(sorted(among), key=receivers.count)
+
+    def _renew_rings(self, dead_worker: int) -> None:
+        """Have the NICs opened anew that a dead worker received on: it alone knew where their rings are filled."""
+        for index, port in self._ports.items():
+            if port.kind == "nic" and self._receiver[index] == dead_worker:
+                self._on_port_failed(index, errno.EOWNERDEAD)
 
     def _listener(self, worker: int) -> Callable[[Message], None]:
         def hear(message: Message) -> None:

@@ -24,6 +24,7 @@ VERBS = {
     "exec": "Run a command inside the namespace of a port",
     "attach": "Attach a namespace, a VM's TAP or a NIC to the running fabric",
     "detach": "Take away a port that was attached",
+    "reload": "Read the configuration file again and apply the difference",
     "status": "Show what the daemon is and how it does",
     "ports": "List the ports, their state and their counters",
     "fdb": "List or flush the MAC addresses that the switch has learned",

@@ -1,0 +1,42 @@
+"""`tapestry status`."""
+
+from typing import Any
+
+from control.cli.options import RunDirOption
+from control.cli.output import Json, Output, Table, Watch, show, wants_json
+
+
+def status(run_dir: RunDirOption = None, watch: Watch = False, output: Output = None, json: Json = False) -> None:
+    """Show what the daemon is and how it does.
+
+    Example: tapestry status -o json
+    """
+    from control.client import AgentClient
+
+    show(AgentClient(run_dir).status, tabulate, as_json=wants_json(output, json), watch=watch)
+
+
+def tabulate(document: dict[str, Any]) -> Table:
+    """Return a line for each thing worth knowing."""
+    ports, fdb = document["ports"], document["fdb"]
+    workers = [
+        f"{worker['index']}: pid {worker['pid']}{'' if worker['ready'] else ', loading'}"
+        + (f", restarted {worker['restarts']} times" if worker["restarts"] else "")
+        for worker in document["workers"]
+    ]
+    networks = [f"{network['name']} ({network['ports']} ports)" for network in document["networks"]]
+    rows = [
+        ("state", document["state"]),
+        ("node", document["node"]),
+        ("version", document["version"]),
+        ("pid", str(document["pid"])),
+        ("up for", f"{document['uptime_s']:.0f} s"),
+        ("configuration", document["config"]),
+        ("run directory", document["run_dir"]),
+        ("workers", "; ".join(workers)),
+        ("networks", "; ".join(networks)),
+        ("ports", ", ".join(f"{ports[state]} {state}" for state in ("up", "down", "waiting") if ports[state])),
+        ("FDB", f"{fdb['dynamic']:,} of {fdb['limit']:,} addresses"),
+        *(("warning", warning) for warning in document["warnings"]),
+    ]
+    return Table(("", ""), rows)

@@ -1,0 +1,76 @@
+"""`tapestry up`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from control.cli.options import RunDirOption
+from control.cli.output import Json, Output, print_document, wants_json
+from control.errors import UserError
+
+USUAL_PLACES = (Path("tapestry.yaml"), Path("/etc/tapestry/tapestry.yaml"))
+
+
+def up(
+    config: Annotated[
+        Path | None,
+        typer.Argument(help="The configuration [default: ./tapestry.yaml, else /etc/tapestry/tapestry.yaml]."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only validate: exit status 2 if it is wrong.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Apply the file again whenever it is saved.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Say what to try, show ports live; needs no root.")] = False,
+    run_dir: RunDirOption = None,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Run the fabric: the daemon, in the foreground. Ctrl-C stops it and leaves nothing behind.
+
+    SIGHUP, or saving the file under --watch, applies the difference and touches nothing else. A daemon that died is
+    taken over by the next one on the same run directory, and no frame is lost. -o is for --check.
+
+    Example: tapestry up examples/quickstart.yaml
+    """
+    path = config or _usual_place()
+    if check:
+        _check(path, wants_json(output, json))
+        return
+    _serve(path, run_dir, watch, demo)
+
+
+def _usual_place() -> Path:
+    for path in USUAL_PLACES:
+        if path.exists():
+            return path
+    places = " nor ".join(map(str, USUAL_PLACES))
+    raise UserError(f"which configuration? There is neither {places}: name one, as in `tapestry up CONFIG`", status=2)
+
+
+def _check(path: Path, as_json: bool) -> None:
+    from control.config import load_configuration, render_configuration
+
+    configuration, warnings = load_configuration(path)
+    for warning in warnings:
+        typer.echo(warning, err=True)
+    if as_json:
+        print_document({"valid": True, "warnings": list(warnings)} | dict(render_configuration(configuration)))
+    else:
+        typer.echo(f"{path}: fine, {len(configuration.networks)} networks and {len(configuration.ports)} ports")
+
+
+def _serve(path: Path, run_dir: Path | None, watch: bool, demo: bool) -> None:
+    from control.agent.lifecycle import Options, run_agent
+    from control.agent.rundir import default_run_dir
+    from control.cli.faces import Demonstration, say_ready
+    from control.host.rootless import enter_rootless, is_root_lacking
+
+    place = (run_dir or default_run_dir()).absolute()
+    face = Demonstration(place) if demo else say_ready
+    if is_root_lacking():
+        if not demo:
+            raise UserError(
+                f"the fabric needs root for its TAPs and namespaces: `sudo tapestry up {path}`; or see it without "
+                f"root, in a network of its own, with `tapestry up --demo {path}`"
+            )
+        enter_rootless()
+    run_agent(Options(path.absolute(), place, face, watch))
