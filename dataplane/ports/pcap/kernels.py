@@ -73,6 +73,8 @@ def note_frame(
     frame.captured_bytes = captured
     frame.original_bytes = wire
     interface.frames += np.uint64(1)
+    if timestamp_ns < reader.last_timestamp_ns:
+        reader.disordered += 1
     reader.last_timestamp_ns = timestamp_ns
     if captured < wire:
         reader.shortened += 1

@@ -50,6 +50,7 @@ READER_DTYPE: Final = np.dtype(
         ("expected", "i8"),
         ("found", "i8"),
         ("shortened", "i8"),
+        ("disordered", "i8"),
         ("last_timestamp_ns", "u8"),
         ("interfaces", "i8"),
         ("section_start", "i8"),
@@ -63,7 +64,8 @@ READER_DTYPE: Final = np.dtype(
 )
 """Where a reader stands. ``position`` is the record or block that comes next, or the one that broke; ``outcome`` is one
 of the codes below, ``expected`` and ``found`` its two numbers; ``shortened`` counts frames captured shorter than they
-were; ``section_start`` is the first interface of the pcapng section at hand."""
+were, ``disordered`` those that are earlier than the frame before them; ``section_start`` is the first interface of the
+pcapng section at hand."""
 
 # How the two lengths stand in a classic record: libpcap before version 2.3 wrote them the other way round.
 CAPTURED_FIRST: Final = 0

@@ -1,0 +1,150 @@
+"""The loop of a replay: captured frames in, through the pipeline, records of what leaves out."""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.generation.kernels import leave_generation
+from dataplane.generation.tables import COPIES
+from dataplane.jit import kernel
+from dataplane.memory import copy_bytes
+from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.ports.memory.kernels import load_frame
+from dataplane.ports.pcap.kernels import append_record
+from dataplane.ports.pcap.replay.tables import NO_PART
+from dataplane.ports.pcap.report.kernels import append_lines, note_copy
+from dataplane.ports.pcap.tables import RECORD_HEADER_BYTES
+from dataplane.settle import settle_vector
+from dataplane.transmit.kernels import count_copy, dress_frame, undress_frame
+from dataplane.vector import SPILL_BYTES
+from dataplane.wire import MAX_FRAME_BYTES, VLAN_TAG_BYTES
+
+LARGEST_RECORD = RECORD_HEADER_BYTES + VLAN_TAG_BYTES + MAX_FRAME_BYTES
+
+
+@kernel
+def stage_frames(frames: Any, port: int, data: Any, staging: Any) -> None:
+    """Copy the frames of one port, out of those of several in ``frames``, into the one array that a loop can read.
+
+    Each frame has its own place in ``staging``, in the order of ``frames``. Reads: ``data``, the port's own bytes.
+    Writes: ``staging``; ``offset`` of the port's frames, now into ``staging``.
+    Precondition: ``staging`` has room for all ``frames``.
+    """
+    at = 0
+    for n in range(len(frames)):
+        frame = frames[n]
+        captured = np.int64(frame.captured_bytes)
+        if frame.input == port:
+            copy_bytes(staging, at, data, np.int64(frame.offset), captured)
+            frame.offset = at
+        at += captured
+
+
+@kernel
+def take_frames(
+    vector: Any, arena: Any, frames: Any, data: Any, first: int, last: int, room: int, shift_ns: Any, counters: Any
+) -> None:
+    """Fill the vector from ``frames[first:last]``, as far as records of all that it takes fit into ``room`` bytes.
+
+    ``last - first`` is no more than the vector holds; ``shift_ns`` (uint64) is added to the frames' time.
+    """
+    i = 0
+    for n in range(first, last):
+        frame = frames[n]
+        length = np.int64(frame.captured_bytes)
+        room -= min(RECORD_HEADER_BYTES + VLAN_TAG_BYTES + length, LARGEST_RECORD)
+        if room < 0:
+            break
+        load_frame(vector, arena, i, data, np.int64(frame.offset), length)
+        vector.in_port[i] = frame.input
+        vector.timestamp_ns[i] = frame.timestamp_ns + shift_ns
+        counters.ports[frame.input].rx_packets += 1
+        counters.ports[frame.input].rx_bytes += length
+        i += 1
+    vector.count = i
+
+
+@kernel
+def record_queued(
+    vector: Any, arena: Any, egress: Any, forward: Any, recording: Any, report: Any, counters: Any
+) -> None:
+    """Append every queued frame to its port's part of the recording and leave the queues empty.
+
+    Reads: egress, the frames. Writes: the recording, the report's ``left_by``, copies, the tx counters. Order effects:
+    frames leave a port in the order in which they came.
+    """
+    state = recording.state
+    for a in range(egress.ports):
+        port = egress.active[a]
+        part = state.part[port]
+        base = np.int64(part) * state.part_bytes
+        for k in range(egress.count[port]):
+            i = egress.queue[port, k]
+            dressed = dress_frame(vector, arena.heads, forward, port, i)
+            if part != NO_PART:
+                at = base + state.used[part]
+                state.used[part] = append_frame(recording.buffer, at, vector, arena, i) - base
+            if report.state.enabled:
+                note_copy(report, port, i)
+            count_copy(vector, counters.ports[port], i, True)
+            undress_frame(vector, arena.heads, i, dressed)
+        if part != NO_PART:
+            state.fullest = max(state.fullest, state.used[part])
+        egress.count[port] = 0
+    egress.ports = 0
+
+
+@kernel
+def append_frame(buffer: Any, at: int, vector: Any, arena: Any, i: int) -> int:
+    """Append frame ``i`` as it stands in its slot, with its own time; return where the next record goes."""
+    return append_record(
+        buffer,
+        at,
+        vector.timestamp_ns[i],
+        arena.heads,
+        np.int64(vector.head_at[i]),
+        np.int64(vector.head_length[i]),
+        arena.tails,
+        np.int64(i) * SPILL_BYTES,
+        np.int64(vector.tail_length[i]),
+    )
+
+
+@kernel
+def replay_frames(
+    vector: Any,
+    arena: Any,
+    egress: Any,
+    state: Any,
+    frames: Any,
+    data: Any,
+    first: int,
+    last: int,
+    size: int,
+    shift_ns: Any,
+    recording: Any,
+    report: Any,
+) -> int:
+    """Send ``frames[first:last]`` through the pipeline, up to ``size`` to a vector.
+
+    Return how far it came: less than ``last`` when the recording or the report must be emptied first.
+    ``frames`` is a recarray of FRAME_DTYPE whose ``input`` is a port, sorted by time; ``data`` is uint8.
+    """
+    counters = state.port_counters[0]
+    while first < last:
+        if report.state.enabled and report.state.used + size * report.state.longest_line > len(report.text):
+            break
+        room = recording.state.part_bytes - recording.state.fullest
+        take_frames(vector, arena, frames, data, first, min(first + size, last), room, shift_ns, counters)
+        if vector.count == 0:
+            break
+        generation = begin_burst(state, 0, vector.timestamp_ns[0])
+        carry_vector(vector, arena.heads, state, generation, 0, egress)
+        forward = state.forward[generation % COPIES]
+        record_queued(vector, arena, egress, forward, recording, report, counters)
+        settle_vector(vector, counters)
+        if report.state.enabled:
+            append_lines(report, vector)
+        first += vector.count
+    leave_generation(state.control[0], 0)
+    return first
