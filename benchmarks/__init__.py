@@ -1,0 +1,1 @@
+"""What is measured, each figure of docs/performance.md by one command."""
