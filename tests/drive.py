@@ -1,22 +1,32 @@
 """One question for whatever switches frames: the naive twin and the real pipeline answer it alike.
 
 ``run_naive`` and ``run_switch`` take a configuration and arrivals in time order and tell each frame's outcome and what
-was counted. Nothing here needs root.
+was counted; the ``…_phases`` change the configuration under way. Nothing here needs root.
 """
 
 from collections.abc import Sequence
 
 from control.model import Configuration
 from tests.naive.switch import Switch
-from tests.runs import CALM, Arrival, Conditions, Run
+from tests.runs import CALM, Arrival, Conditions, Phase, Run
 
 DEFAULT_VECTOR = 256
 
 
 def run_naive(configuration: Configuration, arrivals: Sequence[Arrival], conditions: Conditions = CALM) -> Run:
     """Switch ``arrivals`` in plain Python."""
-    twin = Switch(configuration, conditions.down, conditions.refusing)
-    outcomes = [twin.receive(*arrival) for arrival in arrivals]
+    return run_naive_phases([Phase(configuration, arrivals, conditions)])
+
+
+def run_naive_phases(phases: Sequence[Phase]) -> Run:
+    """Switch the arrivals of all ``phases`` in plain Python."""
+    twin = Switch(phases[0].configuration)
+    outcomes = []
+    for number, phase in enumerate(phases):
+        if number:
+            twin.reconfigure(phase.configuration)
+        twin.down, twin.refusing = phase.conditions.down, phase.conditions.refusing
+        outcomes += [twin.receive(*arrival) for arrival in phase.arrivals]
     return Run(outcomes, twin.counters, twin.drops)
 
 
@@ -27,6 +37,11 @@ def run_switch(
     vector: int | Sequence[int] = DEFAULT_VECTOR,
 ) -> Run:
     """Switch ``arrivals`` by the real pipeline, in vectors of up to ``vector`` frames, or of these sizes in turn."""
+    return run_phases([Phase(configuration, arrivals, conditions)], vector)
+
+
+def run_phases(phases: Sequence[Phase], vector: int | Sequence[int] = DEFAULT_VECTOR) -> Run:
+    """Switch the arrivals of all ``phases`` by the real pipeline."""
     from tests.engine import run_engine  # imports kernels, which tests of the twin alone do not need
 
-    return run_engine(configuration, arrivals, conditions, [vector] if isinstance(vector, int) else vector)
+    return run_engine(phases, [vector] if isinstance(vector, int) else vector)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from control.fabric import Fabric
-from control.model import Configuration
 from dataplane.generation.kernels import leave_generation
 from dataplane.generation.tables import COPIES
 from dataplane.pipeline import begin_burst, carry_vector
@@ -23,7 +22,7 @@ from dataplane.transmit.kernels import dress_frame, undress_frame
 from dataplane.vector import SPILL_BYTES, VECTOR_CAPACITY, Arena, make_arena, make_egress, make_vector
 from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
 from tests.naive.switch import Outcome
-from tests.runs import Arrival, Conditions, Run, Traffic
+from tests.runs import Arrival, Phase, Run, Traffic
 
 WORKER = 0
 
@@ -40,33 +39,36 @@ class Engine(NamedTuple):
 
 
 _vector, _egress, _arena = make_vector(), make_egress(), make_arena(VECTOR_CAPACITY)
+"""As large as they come, one of each for all runs."""
 
 
-def make_engine(configuration: Configuration, conditions: Conditions) -> Engine:
-    """Return an engine with ``configuration`` in force. All share one vector and arena, as large as they come."""
-    fabric = Fabric(configuration.limits, seed=1)
-    fabric.apply(configuration)
-    for port in configuration.ports:
-        fabric.set_link(port.name, port.name not in conditions.down)
-    names = {fabric.index_of(port.name): port.name for port in configuration.ports}
-    return Engine(fabric, _vector, _arena, _egress, names, conditions.refusing)
+def run_engine(phases: Sequence[Phase], sizes: Sequence[int]) -> Run:
+    """Switch the frames of all ``phases`` in vectors of ``sizes`` frames, one after the other and over again.
 
-
-def run_engine(
-    configuration: Configuration, arrivals: Sequence[Arrival], conditions: Conditions, sizes: Sequence[int]
-) -> Run:
-    """Switch ``arrivals`` in vectors of ``sizes`` frames, one after the other and over again."""
-    engine = make_engine(configuration, conditions)
+    What was counted is of the ports that there are at the end.
+    """
+    fabric = Fabric(phases[0].configuration.limits, seed=1)
     try:
-        frames, data = in_memory(engine, arrivals)
-        outcomes: list[Outcome] = []
-        for size in cycle(sizes):
-            if len(outcomes) == len(arrivals):
-                break
-            outcomes += carry(engine, frames, data, len(outcomes), size)
-        return run_of(engine, outcomes)
+        outcomes = [outcome for phase in phases for outcome in run_phase(fabric, phase, sizes)]
+        return run_of(fabric, outcomes)
     finally:
-        engine.fabric.close()
+        fabric.close()
+
+
+def run_phase(fabric: Fabric, phase: Phase, sizes: Sequence[int]) -> list[Outcome]:
+    """Put the phase's configuration in force and switch its frames."""
+    fabric.apply(phase.configuration)
+    for port in phase.configuration.ports:
+        fabric.set_link(port.name, port.name not in phase.conditions.down)
+    names = {fabric.index_of(port.name): port.name for port in phase.configuration.ports}
+    engine = Engine(fabric, _vector, _arena, _egress, names, phase.conditions.refusing)
+    frames, data = in_memory(engine, phase.arrivals)
+    outcomes: list[Outcome] = []
+    for size in cycle(sizes):
+        if len(outcomes) == len(phase.arrivals):
+            break
+        outcomes += carry(engine, frames, data, len(outcomes), size)
+    return outcomes
 
 
 def in_memory(engine: Engine, arrivals: Sequence[Arrival]) -> tuple[Any, Any]:
@@ -132,9 +134,8 @@ def outcome_of(engine: Engine, i: int, copies: dict[str, bytes]) -> Outcome:
     return Outcome(VERDICT_NAMES[verdict], reason, out)
 
 
-def run_of(engine: Engine, outcomes: list[Outcome]) -> Run:
+def run_of(fabric: Fabric, outcomes: list[Outcome]) -> Run:
     """Return the run with all that was counted."""
-    fabric = engine.fabric
     learning = {name.removeprefix("fdb_"): count for name, count in fabric.learning_counters().items()}
     del learning["expired"]  # when an entry is swept is the table's own business
     drops = {(port, reason): n for port, counts in fabric.drop_counts().items() for reason, n in counts.items()}

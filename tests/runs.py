@@ -1,9 +1,11 @@
 """What goes into a run of the switch and what comes out of it, whoever runs it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from control.model import Configuration
 from tests.naive.switch import Outcome
 
 
@@ -24,6 +26,14 @@ class Conditions:
 
 
 CALM = Conditions()
+
+
+class Phase(NamedTuple):
+    """A configuration, and what comes in while it is in force."""
+
+    configuration: Configuration
+    arrivals: Sequence[Arrival]
+    conditions: Conditions = CALM
 
 
 class Traffic(NamedTuple):

@@ -20,7 +20,7 @@ count. A table is full when it holds ``limits.fdb`` entries of all networks toge
 """
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 TICK_SHIFT = 27
@@ -39,12 +39,17 @@ class Entry:
     static: bool = False
 
 
+def ticks(seconds: int) -> int:
+    """Return ``seconds`` in ticks, rounded up."""
+    return -(-seconds * NS_PER_S // 2**TICK_SHIFT)
+
+
 class Fdb:
     """The table; ``counters`` counts learned, moved, refused_port and refused_table."""
 
     def __init__(self, capacity: int, lifetime_s: int) -> None:
         self.capacity = capacity
-        self.lifetime_ticks = -(-lifetime_s * NS_PER_S // 2**TICK_SHIFT)
+        self.lifetime_ticks = ticks(lifetime_s)
         self.entries: dict[Key, Entry] = {}
         self.counters: Counter[str] = Counter()
         self.swept_tick = -1
@@ -52,6 +57,14 @@ class Fdb:
     def add_static(self, domain: Hashable, mac: bytes, port: str) -> None:
         """Fix ``mac`` to ``port`` for good."""
         self.entries[domain, mac] = Entry(port, 0, static=True)
+
+    def reconfigure(self, lifetime_s: int, void: Callable[[Entry], bool]) -> None:
+        """Take a new lifetime; forget all static entries, and the learned ones that are ``void``."""
+        self.lifetime_ticks = ticks(lifetime_s)
+        self.swept_tick = -1
+        for key, entry in list(self.entries.items()):
+            if entry.static or void(entry):
+                del self.entries[key]
 
     def find(self, domain: Hashable, mac: bytes, now_ns: int) -> str | None:
         """Return the port that ``mac`` lives at, or None."""

@@ -17,6 +17,8 @@ Where the specification could be read two ways, this is how it is read:
 - A frame that came in over a link that is down is switched as any other.
 - A refused copy is no drop as long as another copy goes out.
 - Static MACs of a port are fixed in every filtering domain that the port is a member of.
+- A new configuration keeps what was learned, but for ports that left or whose filtering domains changed. Its static
+  entries take the place of the old ones and of learned ones. Storm limits of ports that stay go on as they were.
 """
 
 from collections import Counter
@@ -60,6 +62,20 @@ class Switch:
         self.buckets: dict[tuple[str, str], TokenBucket] = {}
         for port in configuration.ports:
             self._add_storm_limits(port)
+            self._add_static_macs(port)
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Put another configuration in force between two frames. Capacities and present ports' storm limits stay."""
+        before = {port.name: self._domains_of(port) for port in self.ports.values()}
+        self.configuration = configuration
+        self.ports = {port.name: port for port in configuration.ports}
+        after = {port.name: self._domains_of(port) for port in self.ports.values()}
+        changed = {name for name in before if before[name] != after.get(name)}
+        self.fdb.reconfigure(configuration.timeouts.fdb_s, lambda entry: entry.port in changed)
+        self.buckets = {key: bucket for key, bucket in self.buckets.items() if key[0] in after}
+        for port in configuration.ports:
+            if port.name not in before:
+                self._add_storm_limits(port)
             self._add_static_macs(port)
 
     def receive(self, port_name: str, frame: bytes, now_ns: int) -> Outcome:
