@@ -71,6 +71,8 @@ class AgentClient:
             response = self._request(connection, "GET", path, None)
             while chunk := response.read1(CHUNK_BYTES):
                 yield chunk
+        except (http.client.HTTPException, OSError) as error:
+            raise self._went_away(error) from error
         finally:
             connection.close()
 
@@ -79,9 +81,12 @@ class AgentClient:
         try:
             return json.loads(self._request(connection, method, path, body).read())
         except (http.client.HTTPException, OSError, ValueError) as error:
-            raise UserError(f"the tapestry at {self.run_dir.path} went away while it was asked: {error}") from error
+            raise self._went_away(error) from error
         finally:
             connection.close()
+
+    def _went_away(self, error: Exception) -> UserError:
+        return UserError(f"the tapestry at {self.run_dir.path} went away while it was asked: {error}")
 
     def _request(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: Any

@@ -67,6 +67,4 @@ def _name_for(netns: str | None, tap: str | None, nic: str | None) -> str:
         return str(tap or nic)
     if "/" not in netns:
         return netns
-    raise UserError(
-        f"the namespace {netns} has no name to take: name the port, as in `tapestry attach web --netns …`", 2
-    )
+    raise UserError(f"{netns} gives the port no name: choose one, as in `tapestry attach web --netns {netns}`", 2)

@@ -1,8 +1,10 @@
 """`tapestry capture`."""
 
+import signal
 import sys
 from itertools import chain
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -30,8 +32,14 @@ def capture(
     if to_terminal:
         raise UserError("pcapng is no text for a terminal: give a file with -w FILE, or a pipe as in `… | tshark -r -`")
     chunks = AgentClient(run_dir).capture(port, count=count, snaplen=snaplen)
+    signal.signal(signal.SIGINT, _end)
     first = next(chunks)  # A refusal comes before the file is made.
     with sys.stdout.buffer if str(write) == "-" else write.open("wb") as file:
         for chunk in chain([first], chunks):
             file.write(chunk)
             file.flush()
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """Ctrl-C is how a capture is meant to end."""
+    raise SystemExit(0)

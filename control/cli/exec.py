@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from control.cli.options import RunDirOption
+from control.cli.options import RunDirOption, words_of
 from control.errors import UserError
 
 CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -26,4 +26,4 @@ def exec(
     found = client.port(port)
     if found["kind"] != "tap" or found["tap"]["netns"] is None:
         raise UserError(f"port {port} is in the daemon's own namespace: there is none of its own to run a command in")
-    exec_in_namespace(found["tap"]["netns"], command, client.status()["pid"])
+    exec_in_namespace(found["tap"]["netns"], words_of(command), client.status()["pid"])

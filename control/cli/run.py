@@ -1,11 +1,13 @@
 """`tapestry run`."""
 
+import contextlib
 import os
 from typing import Annotated
 
 import typer
 
-from control.cli.options import NetworkOption, RunDirOption
+from control.cli.options import NetworkOption, RunDirOption, words_of
+from control.errors import UserError
 
 CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -28,7 +30,7 @@ def run(
 
     client = AgentClient(run_dir)
     wanted = choose_network(client, network)
-    with new_namespace_for(command, client.status()["pid"]) as started:
+    with new_namespace_for(words_of(command), client.status()["pid"]) as started:
         port = {
             "name": name or f"run-{os.getpid()}",
             "network": wanted,
@@ -40,5 +42,6 @@ def run(
             started.release()
             status = started.wait()
         finally:
-            client.detach(attached["name"])
+            with contextlib.suppress(UserError):  # The daemon has stopped: the port went with it.
+                client.detach(attached["name"])
     raise typer.Exit(status)
