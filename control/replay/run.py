@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,14 +42,23 @@ def run_replay(job: Job, tell: Tell) -> Summary:
     begun = time.perf_counter()
     captures = open_captures(inputs, tell)
     load_seconds = time.perf_counter() - begun
-    with Engine(job, loaded.configuration) as engine:
-        engine.summary.load_seconds = load_seconds
-        engine.summary.loaded_bytes = sum(len(capture.data) for capture in captures.values())
-        if captures:
-            feed = Feed({engine.fabric.index_of(port): capture for port, capture in captures.items()})
+    summary = replay_captures(job, loaded.configuration, timeline.events, captures)
+    summary.loaded_bytes = sum(len(capture.data) for capture in captures.values())
+    summary.load_seconds = load_seconds
+    return summary
+
+
+def replay_captures(
+    job: Job, configuration: Configuration, events: Sequence[Event], captures: Mapping[str, Capture]
+) -> Summary:
+    """Send the captures of ports, by name, through a fabric of its own; ``job`` says how, and where results go."""
+    with Engine(job, configuration) as engine:
+        named = sorted(captures.items())
+        if named:
+            feed = Feed({engine.fabric.index_of(port): capture for port, capture in named})
             engine.summary.packets_in = len(feed.index) * job.loops
             engine.summary.bytes_in = feed.captured_bytes * job.loops
-            send(feed, timeline.events, engine, job)
+            send(feed, events, engine, job)
         return engine.finish()
 
 
@@ -69,9 +78,9 @@ def inputs_of(job: Job, inputs: Mapping[str, str]) -> list[Path]:
 
 
 def open_captures(inputs: Mapping[str, str], tell: Tell) -> dict[str, Capture]:
-    """Open the capture of every port, in the order of the ports' names."""
+    """Open the capture of every port."""
     captures = {}
-    for port in sorted(inputs):
+    for port in inputs:
         try:
             captures[port] = open_capture(inputs[port])
         except CaptureError as error:
@@ -81,7 +90,7 @@ def open_captures(inputs: Mapping[str, str], tell: Tell) -> dict[str, Capture]:
     return captures
 
 
-def send(feed: Feed, events: tuple[Event, ...], engine: Engine, job: Job) -> None:
+def send(feed: Feed, events: Sequence[Event], engine: Engine, job: Job) -> None:
     """Send all frames, each round of them later than the one before, with every event before its first frame."""
     engine.prepare()
     waiting = deque(events)
