@@ -93,20 +93,21 @@ def test_an_index_larger_than_the_first_estimate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cut", "reason"),
     [
-        (1, "cut short in a frame: 60 bytes expected, 59 left"),
-        (61, "cut short in a header: 16 bytes expected, 15 left"),
+        (1, "truncated: expected a frame of 60 bytes, found 59"),
+        (61, "truncated: expected a header of 16 bytes, found 15"),
     ],
 )
 def test_a_truncated_file_is_read_up_to_the_break(tmp_path: Path, cut: int, reason: str) -> None:
     capture = opened(tmp_path / "x", craft.classic(FRAMES)[:-cut])
     assert len(capture.frames) == 1
-    assert capture.warnings == (f"{tmp_path / 'x'}: read up to byte 54, before frame 2, where it breaks: {reason}",)
+    assert capture.warnings == (f"{tmp_path / 'x'}: {reason}, at byte 54, frame 2; the frames before it are read",)
 
 
 def test_garbage_between_frames_is_where_reading_ends(tmp_path: Path) -> None:
     garbage = craft.classic(FRAMES) + b"\xff" * 5000
     (warning,) = opened(tmp_path / "x", garbage).warnings
-    assert warning.endswith("before frame 3, where it breaks: a frame of 4294967295 bytes, 262144 at most make sense")
+    expected = "damaged: expected a frame of at most 262144 bytes, found one of 4294967295, at byte 130, frame 3"
+    assert expected in warning
 
 
 def test_frames_cut_by_the_capture_are_counted_in_one_warning(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_upper_bits_of_the_link_type_that_mean_nothing_are_ignored(tmp_path: Pat
     ],
 )
 def test_other_link_types_are_refused_by_name(tmp_path: Path, link: int, name: str) -> None:
-    expected = f"FILE: Ethernet (1) expected as the link type, {name} found"
+    expected = f"FILE: expected the link type Ethernet (1), found {name}"
     assert refusal(tmp_path / "x", craft.classic(FRAMES, link=link)) == expected
 
 
@@ -142,31 +143,31 @@ def test_an_interface_that_is_not_ethernet_is_refused_if_it_carries_frames(tmp_p
     mixed = craft.section() + craft.interface(name="eth0") + craft.interface(link=113, name="any")
     assert len(opened(tmp_path / "x", mixed + craft.enhanced(b"x" * 14)).frames) == 1
     refused = refusal(tmp_path / "x", mixed + craft.enhanced(b"x" * 14, number=1))
-    assert refused == "FILE: Ethernet (1) expected as the link type, Linux cooked v1 (113) found on interface any"
+    assert refused == "FILE: expected the link type Ethernet (1), found Linux cooked v1 (113) on interface any"
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "FILE: a pcap or pcapng capture expected, an empty file found"),
+        (b"", "FILE: expected a pcap or pcapng capture, found an empty file"),
         (
             b"hello world",
-            "FILE: a pcap or pcapng capture expected, a file that begins with the bytes 68 65 6c 6c found",
+            "FILE: expected a pcap or pcapng capture, found a file that begins with the bytes 68 65 6c 6c",
         ),
         (
             b"\x28\xb5\x2f\xfd....",
-            "FILE: a pcap or pcapng capture expected, zstd data found (unpack it first)",
+            "FILE: expected a pcap or pcapng capture, found zstd data: unpack it first",
         ),
-        (gzip.compress(b""), "FILE: a pcap or pcapng capture expected, an empty file found"),
-        (craft.classic()[:20], "FILE: a file header of 24 bytes expected, 20 found"),
-        (craft.classic(version=(3, 0)), "FILE: pcap version 2.x expected, 3.0 found"),
+        (gzip.compress(b""), "FILE: expected a pcap or pcapng capture, found an empty file"),
+        (craft.classic()[:20], "FILE: expected a file header of 24 bytes, found 20"),
+        (craft.classic(version=(3, 0)), "FILE: expected pcap version 2.x, found 3.0"),
         (
             craft.section()[:20],
-            "FILE: breaks in its first block: cut short in a block: 28 bytes expected, 20 left",
+            "FILE: truncated: expected a block of 28 bytes, found 20, in the first block",
         ),
         (
             craft.section(major=2),
-            "FILE: breaks in its first block: a section of major version 2, 1 expected",
+            "FILE: not understood: expected a section of major version 1, found 2, in the first block",
         ),
     ],
 )

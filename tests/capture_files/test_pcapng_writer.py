@@ -56,7 +56,7 @@ def test_every_batch_leaves_a_whole_file(tmp_path: Path) -> None:
 
 def test_a_packet_of_an_interface_that_was_not_described_is_refused() -> None:
     writer = PcapngWriter(io.BytesIO(), ["web"])
-    with pytest.raises(ValueError, match="an interface below 1 expected, 1 found"):
+    with pytest.raises(ValueError, match="expected an interface below 1, found 1"):
         writer.write([CapturedPacket(0, 1, FRAME)])
 
 

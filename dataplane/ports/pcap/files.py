@@ -113,7 +113,7 @@ def open_capture(path: str | Path) -> Capture:
     index_frames = open_format(data, name, interfaces, reader)
     frames = index_all(index_frames, data, interfaces, reader)
     if reader.position == 0:
-        raise CaptureError(f"{name}: breaks in its first block: {break_words(reader)}")
+        raise CaptureError(f"{name}: {break_words(reader)}, in the first block")
     described = describe_interfaces(data, interfaces, reader)
     refuse_other_links(name, described, reader.record_header_bytes > 0)
     warnings += warnings_of(name, frames, interfaces, reader)
@@ -153,7 +153,7 @@ def open_format(data: Any, name: str, interfaces: Any, reader: Any) -> Callable[
     """Find out the format, make ``reader`` stand where its first record is, and return the kernel that indexes it."""
     start = data[:FILE_HEADER_BYTES].tobytes()
     if not start:
-        raise CaptureError(f"{name}: a pcap or pcapng capture expected, an empty file found")
+        raise CaptureError(f"{name}: expected a pcap or pcapng capture, found an empty file")
     if start[:4] == SECTION_HEADER.to_bytes(4, "big"):
         return index_blocks
     for order in "<>":
@@ -161,24 +161,24 @@ def open_format(data: Any, name: str, interfaces: Any, reader: Any) -> Callable[
         if magic in (MAGIC_MICROSECONDS, MAGIC_NANOSECONDS, MAGIC_MODIFIED):
             open_classic(start, name, order, magic, interfaces, reader)
             return index_records
-    raise CaptureError(f"{name}: a pcap or pcapng capture expected, {what_else(start)}")
+    raise CaptureError(f"{name}: expected a pcap or pcapng capture, found {what_else(start)}")
 
 
 def what_else(start: bytes) -> str:
-    """Return the end of a sentence about a file that is no capture, from its first bytes."""
+    """Return what a file is that is no capture, as far as its first bytes tell."""
     for magic, found, advice in OTHER_FORMATS:
         if start.startswith(magic):
-            return f"{found} found ({advice})"
-    return f"a file that begins with the bytes {start[:4].hex(' ')} found"
+            return f"{found}: {advice}"
+    return f"a file that begins with the bytes {start[:4].hex(' ')}"
 
 
 def open_classic(start: bytes, name: str, order: str, magic: int, interfaces: Any, reader: Any) -> None:
     """Read the file header of a classic capture into ``reader`` and the one entry of ``interfaces``."""
     if len(start) < FILE_HEADER_BYTES:
-        raise CaptureError(f"{name}: a file header of {FILE_HEADER_BYTES} bytes expected, {len(start)} found")
+        raise CaptureError(f"{name}: expected a file header of {FILE_HEADER_BYTES} bytes, found {len(start)}")
     major, minor, _, _, snap_bytes, link = struct.unpack_from(order + "HHiIII", start, 4)
     if major != PCAP_MAJOR:
-        raise CaptureError(f"{name}: pcap version {PCAP_MAJOR}.x expected, {major}.{minor} found")
+        raise CaptureError(f"{name}: expected pcap version {PCAP_MAJOR}.x, found {major}.{minor}")
     reader.position = FILE_HEADER_BYTES
     reader.swapped = order == ">"
     reader.interfaces = 1
@@ -224,7 +224,7 @@ def refuse_other_links(name: str, interfaces: tuple[Interface, ...], is_classic:
             continue
         whose = "" if is_classic else f" on interface {interface.name}"
         found = link_type_name(interface.link_type)
-        raise CaptureError(f"{name}: Ethernet (1) expected as the link type, {found} found{whose}")
+        raise CaptureError(f"{name}: expected the link type Ethernet (1), found {found}{whose}")
 
 
 def break_words(reader: Any) -> str:
@@ -236,8 +236,8 @@ def warnings_of(name: str, frames: Any, interfaces: Any, reader: Any) -> list[st
     """Return sentences about what the reader met."""
     warnings = []
     if reader.outcome != END_OF_FILE:
-        where = f"byte {int(reader.position)}, before frame {len(frames) + 1}"
-        warnings.append(f"{name}: read up to {where}, where it breaks: {break_words(reader)}")
+        where = f"at byte {int(reader.position)}, frame {len(frames) + 1}"
+        warnings.append(f"{name}: {break_words(reader)}, {where}; the frames before it are read")
     if reader.shortened:
         warnings.append(f"{name}: {int(reader.shortened)} of {len(frames)} frames were captured shorter than they were")
     with_fcs = int(sum(entry.frames for entry in interfaces[: reader.interfaces] if entry.fcs_bytes))

@@ -76,7 +76,7 @@ class PcapngWriter:
         blocks = []
         for packet in packets:
             if not 0 <= packet.interface < self._interfaces:
-                raise ValueError(f"an interface below {self._interfaces} expected, {packet.interface} found")
+                raise ValueError(f"expected an interface below {self._interfaces}, found {packet.interface}")
             blocks.append(packet_block(packet))
         self._send(b"".join(blocks))
 

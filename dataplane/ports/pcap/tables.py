@@ -90,19 +90,19 @@ OPTION_OUTSIDE_BLOCK: Final = 13
 TOO_MANY_INTERFACES: Final = 14
 
 BREAKS: Final = {
-    CUT_IN_HEADER: "cut short in a header: {expected} bytes expected, {found} left",
-    CUT_IN_FRAME: "cut short in a frame: {expected} bytes expected, {found} left",
-    FRAME_TOO_LONG: "a frame of {found} bytes, {expected} at most make sense",
-    BLOCK_TOO_SHORT: "a block of {found} bytes, {expected} at least expected",
-    BLOCK_UNALIGNED: "a block of {found} bytes, a multiple of {expected} expected",
-    CUT_IN_BLOCK: "cut short in a block: {expected} bytes expected, {found} left",
-    BLOCK_LENGTHS_DIFFER: "a block that begins with the length {expected} and ends with {found}",
-    NO_BYTE_ORDER: "a section without the byte-order magic {expected:#x}: {found:#x} found",
-    UNKNOWN_VERSION: "a section of major version {found}, {expected} expected",
-    FRAME_OUTSIDE_BLOCK: "a frame of {found} bytes in a block with room for {expected}",
-    UNKNOWN_INTERFACE: "a frame of interface {found}, but {expected} interfaces are described",
-    OPTION_OUTSIDE_BLOCK: "an option of {found} bytes where {expected} are left in its block",
-    TOO_MANY_INTERFACES: "interface number {found}, {expected} at most are read",
+    CUT_IN_HEADER: "truncated: expected a header of {expected} bytes, found {found}",
+    CUT_IN_FRAME: "truncated: expected a frame of {expected} bytes, found {found}",
+    FRAME_TOO_LONG: "damaged: expected a frame of at most {expected} bytes, found one of {found}",
+    BLOCK_TOO_SHORT: "damaged: expected a block of at least {expected} bytes, found one of {found}",
+    BLOCK_UNALIGNED: "damaged: expected a block of a multiple of {expected} bytes, found one of {found}",
+    CUT_IN_BLOCK: "truncated: expected a block of {expected} bytes, found {found}",
+    BLOCK_LENGTHS_DIFFER: "damaged: expected the block's length, {expected}, at its end too, found {found}",
+    NO_BYTE_ORDER: "damaged: expected the byte-order magic {expected:#x}, found {found:#x}",
+    UNKNOWN_VERSION: "not understood: expected a section of major version {expected}, found {found}",
+    FRAME_OUTSIDE_BLOCK: "damaged: expected a frame of at most {expected} bytes in its block, found one of {found}",
+    UNKNOWN_INTERFACE: "damaged: expected an interface below {expected}, found {found}",
+    OPTION_OUTSIDE_BLOCK: "damaged: expected an option of at most {expected} bytes, found one of {found}",
+    TOO_MANY_INTERFACES: "not understood: expected at most {expected} interfaces, found number {found}",
 }
 """What to tell the user of each break."""
 
