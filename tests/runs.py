@@ -50,6 +50,6 @@ class Run:
     """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), and the ports' traffic."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    counters: Counter[str] = field(default_factory=Counter)
+    counters: Counter[str] | None = field(default_factory=Counter)
     drops: Counter[tuple[str, str]] = field(default_factory=Counter)
     traffic: dict[str, Traffic] | None = None

@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from control.model import Configuration
+from tests.arrival_files import in_replay_order
 from tests.drive import run_switch
 from tests.fuzz import regressions
 from tests.fuzz.minimise import minimise
 from tests.fuzz.mutate import fuzzed, mutated
 from tests.fuzz.oracle import hold
 from tests.generate.nodes import random_configuration
-from tests.generate.traffic import random_arrivals
+from tests.generate.traffic import random_frame, random_occasions
+from tests.replayed import run_replayed
 from tests.runs import Arrival
 
 BATCH = 2048
@@ -40,6 +43,14 @@ class Budget:
     def is_spent(self, frames: int, seconds: float) -> bool:
         done = self.frames is not None and frames >= self.frames
         return done or (self.seconds is not None and seconds >= self.seconds)
+
+
+class Way(NamedTuple):
+    """How frames get into the pipeline and out: through files, as a replay, or by the tests' own ports, which see the
+    FDB's counters as well; and in vectors of how many."""
+
+    replayed: bool
+    vector: int
 
 
 @dataclass
@@ -90,38 +101,40 @@ def run_round(
     global_random.seed(round_seed)
     configuration = random_configuration(random)
     arrivals = draw_arrivals(random, configuration, frames, corpus)
-    vector = random.choice(VECTORS)
-    complaint = complaint_about(configuration, arrivals, vector, tally)
+    way = Way(random.random() < 0.7, random.choice(VECTORS))
+    complaint = complaint_about(configuration, arrivals, way, tally)
     tally.rounds += 1
     tally.frames += len(arrivals)
     if complaint is None:
         return
-    say(f"round {round_seed}, vectors of {vector}: {complaint[:600]}")
-    small = minimise(arrivals, lambda fewer: complaint_about(configuration, fewer, vector) is not None)
-    complaint = complaint_about(configuration, small, vector) or complaint
+    say(f"round {round_seed}, {way}: {complaint[:600]}")
+    small = minimise(arrivals, lambda fewer: complaint_about(configuration, fewer, way) is not None)
+    complaint = complaint_about(configuration, small, way) or complaint
     name = regressions.keep(configuration, small, complaint, folder)
     tally.failures.append(name)
     say(f"kept as {name}, {len(small)} frames of {len(arrivals)}: {complaint[:600]}")
 
 
 def draw_arrivals(random: Random, configuration: Configuration, frames: int, corpus: Sequence[bytes]) -> list[Arrival]:
-    """Return a batch in the order of a replay: generated frames, some replaced by mutated ones and by scapy's."""
-    arrivals = list(random_arrivals(random, configuration, frames))
-    for at, arrival in enumerate(arrivals):
-        source = random.random()
-        if source < 0.5:
-            arrivals[at] = arrival._replace(frame=mutated(random, corpus))
-        elif source < 0.6:
-            arrivals[at] = arrival._replace(frame=fuzzed(random))
-    return regressions.in_order(arrivals)
+    """Return a batch in the order of a replay: frames generated for the node, mutated ones, and some of scapy's."""
+    occasions = random_occasions(random, configuration, frames)
+    return in_replay_order([Arrival(port, draw_frame(random, corpus), time_ns) for port, time_ns in occasions])
+
+
+def draw_frame(random: Random, corpus: Sequence[bytes]) -> bytes:
+    """Return a frame from one of the three sources; scapy's are dear."""
+    source = random.random()
+    if source < 0.45:
+        return random_frame(random)
+    return mutated(random, corpus) if source < 0.95 else fuzzed(random)
 
 
 def complaint_about(
-    configuration: Configuration, arrivals: Sequence[Arrival], vector: int, tally: Tally | None = None
+    configuration: Configuration, arrivals: Sequence[Arrival], way: Way, tally: Tally | None = None
 ) -> str | None:
     """Return what is wrong with this input, or None. Whatever the pipeline raises is wrong."""
     try:
-        run = run_switch(configuration, arrivals, vector=vector)
+        run = (run_replayed if way.replayed else run_switch)(configuration, arrivals, vector=way.vector)
         hold(configuration, arrivals, run)
     except Exception as error:  # a crash is a finding like any other
         return f"{type(error).__name__}: {error}"

@@ -23,7 +23,8 @@ def hold(configuration: Configuration, arrivals: Sequence[Arrival], run: Run, co
     for number, (arrival, twin, real) in enumerate(zip_longest(arrivals, expected.outcomes, run.outcomes)):
         if twin != real:
             raise ComplaintError(f"frame {number}: {arrival}: the twin says {twin}, the pipeline {real}")
-    require_equal("FDB counters", +expected.counters, +run.counters)
+    if expected.counters is not None and run.counters is not None:
+        require_equal("FDB counters", +expected.counters, +run.counters)
 
 
 def account_for_frames(arrivals: Sequence[Arrival], run: Run) -> None:

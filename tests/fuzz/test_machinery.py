@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from tests.arrival_files import captures_of, in_replay_order
 from tests.drive import run_naive
 from tests.fuzz import regressions
 from tests.fuzz.corpus import CRAFTED, frames_of
@@ -18,7 +19,7 @@ from tests.naive.switch import Outcome
 from tests.runs import Arrival, Run, Traffic
 
 CONFIGURATION = random_configuration(Random(5))
-ARRIVALS = regressions.in_order(list(random_arrivals(Random(5), CONFIGURATION, 60)))
+ARRIVALS = in_replay_order(list(random_arrivals(Random(5), CONFIGURATION, 60)))
 
 
 def good_run() -> Run:
@@ -93,7 +94,7 @@ def test_a_kept_input_is_loaded_as_it_was(tmp_path: Path) -> None:
 
 def test_a_kept_capture_is_a_capture() -> None:
     frames = [Arrival("p0", frame, 0) for frame in CRAFTED]
-    assert frames_of(regressions.pcap(frames)) == list(CRAFTED)
+    assert frames_of(captures_of(frames)["p0"]) == list(CRAFTED)
 
 
 @pytest.mark.parametrize(

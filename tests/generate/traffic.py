@@ -12,6 +12,7 @@ from tests.runs import Arrival, Conditions
 
 TICK_NS = 1 << 27
 LENGTHS = (0, 1, 13, 14, 15, 17, 18, 19, 33, 34, 41, 42, 53, 54, 60, 64, 319, 320, 321, 1514, 9215, 9216, 9217, 9300)
+PAYLOAD = bytes((i * 7 + 3) & 0xFF for i in range(max(LENGTHS)))
 SPECIAL_MACS = (
     *(bytes(6), b"\xff" * 6, b"\xff" * 6, b"\xff" * 6, packets.GROUP, packets.UNKNOWN, bytes.fromhex("333300000001")),
     *(bytes.fromhex("0180c2000000"), bytes.fromhex("0180c200000f"), bytes.fromhex("0180c2000010")),
@@ -22,12 +23,18 @@ SPECIAL_IPV6 = ("::", "::1", "fe80::1", "febf::1", "fec0::1", "::ffff:10.0.0.2",
 
 def random_arrivals(random: Random, configuration: Configuration, count: int) -> Iterator[Arrival]:
     """Yield ``count`` frames in time order."""
+    for port, time_ns in random_occasions(random, configuration, count):
+        yield Arrival(port, random_frame(random), time_ns)
+
+
+def random_occasions(random: Random, configuration: Configuration, count: int) -> Iterator[tuple[str, int]]:
+    """Yield where and when ``count`` frames come in, in time order: ports and nanoseconds."""
     names = [port.name for port in configuration.ports]
     stamp_ns = random.choice((0, 1_700_000_000_000_000_000, random.randrange(1 << 60)))
     lifetime_ticks = -(-configuration.timeouts.fdb_s * 10**9 // TICK_NS)
     for _ in range(count):
         stamp_ns += random_pause_ns(random, lifetime_ticks)
-        yield Arrival(random.choice(names), random_frame(random), stamp_ns)
+        yield random.choice(names), stamp_ns
 
 
 def random_pause_ns(random: Random, lifetime_ticks: int) -> int:
@@ -104,8 +111,7 @@ def random_length(random: Random) -> int:
 
 def opaque(destination: bytes, source: bytes, ethertype: int, length: int) -> bytes:
     """Return a frame whose payload tells its bytes apart."""
-    payload = bytes((i * 7 + 3) & 0xFF for i in range(length - 14))
-    return destination + source + ethertype.to_bytes(2, "big") + payload
+    return destination + source + ethertype.to_bytes(2, "big") + PAYLOAD[: length - 14]
 
 
 def put_random_tag(random: Random, frame: bytes) -> bytes:
