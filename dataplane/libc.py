@@ -15,6 +15,7 @@ from dataplane.memory import load_u32_at
 EINTR: Final = 4
 EIO: Final = 5
 EAGAIN: Final = 11
+EBADFD: Final = 77
 ENOBUFS: Final = 105
 CLOCK_MONOTONIC: Final = 1
 

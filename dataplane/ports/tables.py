@@ -72,7 +72,6 @@ DEVICES_DTYPE: Final = np.dtype(
         ("ports", DEVICE_DTYPE, (MAX_PORTS,)),
         ("events", EPOLL_EVENT_DTYPE, (MAX_EVENTS,)),
         ("messages", MMSGHDR_DTYPE, (MESSAGES,)),
-        ("message_frames", "u2", (MESSAGES,)),
         ("send_iovecs", "u8", (MESSAGES, 2 * IOVECS_PER_FRAME)),
     ],
     align=True,

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from dataplane.ethernet import pop_tag, push_tag
 from dataplane.forward.tables import TAGGING
+from dataplane.generation.tables import COPIES
 from dataplane.jit import inlined, kernel
 from dataplane.mirror.kernels import mirror_frame
 from dataplane.mirror.tables import MIRROR_SENT
@@ -38,84 +41,66 @@ def undress_frame(vector: Any, heads: Any, i: int, dressed: bool) -> None:
 
 
 @kernel
-def transmit_vector(
-    devices: Any, vector: Any, arena: Any, egress: Any, state: Any, forward: Any, worker: int, counters: Any
-) -> None:
-    """Send what is queued and leave the queues empty.
+def transmit_vector(lane: Any, generation: int) -> None:
+    """Send what is queued and leave the queues empty. ``lane``: ``worker/lane.py``.
 
     Reads: egress, the frames. Writes: copies (one more for each copy that a port took), the tx counters. Order effects:
     frames leave a port in the order in which they came.
     """
+    egress = lane.egress
     for a in range(egress.ports):
         port = egress.active[a]
-        kind = devices.ports[port].kind
-        if devices.ports[port].failed == 0:
-            if kind == TAP:
-                transmit_tap(devices, vector, arena, egress, state, forward, worker, counters, port)
-            elif kind == NIC:
-                transmit_nic(devices, vector, arena, egress, state, forward, worker, counters, port)
+        device = lane.devices.ports[port]
+        if device.failed == 0 and device.kind == TAP:
+            transmit_tap(lane, generation, port)
+        elif device.failed == 0 and device.kind == NIC:
+            transmit_nic(lane, generation, port)
         egress.count[port] = 0
     egress.ports = 0
 
 
 @kernel
-def transmit_tap(
-    devices: Any,
-    vector: Any,
-    arena: Any,
-    egress: Any,
-    state: Any,
-    forward: Any,
-    worker: int,
-    counters: Any,
-    port: int,
-) -> None:
+def transmit_tap(lane: Any, generation: int, port: int) -> None:
     """Send one TAP's queue, a system call a frame."""
-    mirrored = state.switches[0].mirror[port] & MIRROR_SENT
-    for k in range(egress.count[port]):
-        i = egress.queue[port, k]
-        dressed = dress_frame(vector, arena.heads, forward, port, i)
-        taken = send_tap(devices, port, vector, arena, i)
-        count_copy(vector, counters.ports[port], i, taken)
-        if mirrored and taken:
-            mirror_frame(state.mirror_rings[worker], vector, arena, i, port, 1)
-        undress_frame(vector, arena.heads, i, dressed)
+    vector, heads = lane.vector, lane.arena.heads
+    forward = lane.state.forward[generation % COPIES]
+    for k in range(lane.egress.count[port]):
+        i = lane.egress.queue[port, k]
+        dressed = dress_frame(vector, heads, forward, port, i)
+        note_copy(lane, port, i, send_tap(lane.devices, port, vector, lane.arena, i))
+        undress_frame(vector, heads, i, dressed)
 
 
 @kernel
-def transmit_nic(
-    devices: Any,
-    vector: Any,
-    arena: Any,
-    egress: Any,
-    state: Any,
-    forward: Any,
-    worker: int,
-    counters: Any,
-    port: int,
-) -> None:
+def transmit_nic(lane: Any, generation: int, port: int) -> None:
     """Send one NIC's queue, up to MESSAGES frames a system call."""
-    mirrored = state.switches[0].mirror[port] & MIRROR_SENT
+    vector, heads, queue = lane.vector, lane.arena.heads, lane.egress.queue[port]
+    forward = lane.state.forward[generation % COPIES]
     first = 0
-    while first < egress.count[port]:
-        messages = min(egress.count[port] - first, MESSAGES)
+    while first < lane.egress.count[port]:
+        messages = min(np.int64(lane.egress.count[port]) - first, MESSAGES)
         for m in range(messages):
-            i = egress.queue[port, first + m]
-            dress_frame(vector, arena.heads, forward, port, i)
-            add_message(devices, vector, arena, m, i)
-        taken = send_nic(devices, port, vector, arena, messages)
+            dress_frame(vector, heads, forward, port, queue[first + m])
+            add_message(lane.devices, vector, lane.arena, m, queue[first + m])
+        taken = send_nic(lane.devices, port, messages)
         for m in range(messages):
-            i = egress.queue[port, first + m]
-            count_copy(vector, counters.ports[port], i, m < taken)
-            if mirrored and m < taken:
-                mirror_frame(state.mirror_rings[worker], vector, arena, i, port, 1)
-            undress_frame(vector, arena.heads, i, needs_tag(vector, forward, port, i))
+            i = queue[first + m]
+            note_copy(lane, port, i, m < taken)
+            undress_frame(vector, heads, i, needs_tag(vector, forward, port, i))
         first += messages
+
+
+@kernel
+def note_copy(lane: Any, port: int, i: int, taken: bool) -> None:
+    """Count one copy of frame ``i`` at the port that took or refused it; mirror it if asked and taken."""
+    count_copy(lane.vector, lane.state.port_counters[lane.worker].ports[port], i, taken)
+    if taken and lane.state.switches[0].mirror[port] & MIRROR_SENT:
+        mirror_frame(lane.state.mirror_rings[lane.worker], lane.vector, lane.arena, i, port, 1)
 
 
 @inlined
 def count_copy(vector: Any, counters: Any, i: int, taken: bool) -> None:
-    """Count one copy of frame ``i`` at the port that took it or refused it."""
+    """Count one copy of frame ``i`` at the port, whose record ``counters`` is, that took it or refused it."""
     if taken:
         vector.copies[i] += 1
         counters.tx_packets += 1

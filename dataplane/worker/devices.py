@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.ports.tables import MAX_DESCRIPTORS, NIC, NO_DEVICE, TAP, make_devices
+from dataplane.ports.tables import MAX_DESCRIPTORS, NIC, NO_DEVICE, TAP
 from dataplane.vector import MAX_PORTS
 
 KINDS = {"tap": TAP, "nic": NIC}
@@ -31,9 +31,8 @@ class Device:
 class Devices:
     """All of them, and the record of them that the compiled loop reads."""
 
-    def __init__(self, vector_limit: int) -> None:
-        self.record = make_devices()
-        self.record.vector_limit = vector_limit
+    def __init__(self, record: Any) -> None:
+        self.record = record
         self.record.port_of_descriptor[:] = NO_PORT
         self.epoll = select.epoll()
         self.record.epoll = self.epoll.fileno()

@@ -9,7 +9,7 @@ from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
 from dataplane.generation.kernels import leave_generation
 from dataplane.generation.tables import COPIES
 from dataplane.jit import kernel
-from dataplane.libc import EINTR, epoll_wait, last_error, monotonic_ns
+from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns
 from dataplane.mirror.kernels import mirror_frame
 from dataplane.mirror.tables import MIRROR_RECEIVED
 from dataplane.pipeline import begin_burst, carry_vector
@@ -35,100 +35,93 @@ SWEEP_SHARE: Final = 64
 
 EPOLLIN: Final = 0x1
 EPOLLERR: Final = 0x8
-_EBADFD: Final = 77
 
 
 @kernel
-def run_worker(devices: Any, state: Any, worker: int, vector: Any, arena: Any, iovecs: Any, egress: Any) -> int:
-    """Serve the devices until the agent calls, a device fails or a signal comes; return which."""
+def run_worker(lane: Any) -> int:
+    """Serve the devices until the agent calls, a device fails or a signal comes; return which.
+
+    ``lane``: ``lane.Lane``.
+    """
+    control = lane.state.control[0]
     empty_rounds = 0
     while True:
         timeout_ms = 0 if empty_rounds < EMPTY_ROUNDS else SLEEP_MS
         if timeout_ms:
-            leave_generation(state.control[0], worker)
-        ready = epoll_wait(devices.epoll, devices.events.ctypes.data, MAX_EVENTS, timeout_ms)
+            leave_generation(control, lane.worker)
+        ready = epoll_wait(lane.devices.epoll, lane.devices.events.ctypes.data, MAX_EVENTS, timeout_ms)
         if ready < 0:
-            leave_generation(state.control[0], worker)
+            leave_generation(control, lane.worker)
             return INTERRUPTED if last_error() == EINTR else WAIT_FAILED
-        now_ns = monotonic_ns(devices.timespec)
+        now_ns = monotonic_ns(lane.devices.timespec)
         empty_rounds = 0 if ready > 0 else empty_rounds + 1
-        generation = begin_burst(state, worker, now_ns)
-        called = serve_devices(devices, state, generation, worker, vector, arena, iovecs, egress, ready, now_ns)
-        keep_house(devices, state, generation, worker, now_ns)
-        if called or devices.failures:
-            leave_generation(state.control[0], worker)
+        generation = begin_burst(lane.state, lane.worker, now_ns)
+        called = serve_devices(lane, generation, ready, now_ns)
+        keep_house(lane, generation, now_ns)
+        if called or lane.devices.failures:
+            leave_generation(control, lane.worker)
             return CONTROL_READY if called else DEVICE_FAILED
 
 
 @kernel
-def serve_devices(
-    devices: Any,
-    state: Any,
-    generation: int,
-    worker: int,
-    vector: Any,
-    arena: Any,
-    iovecs: Any,
-    egress: Any,
-    ready: int,
-    now_ns: int,
-) -> bool:
+def serve_devices(lane: Any, generation: int, ready: int, now_ns: int) -> bool:
     """Carry one burst from every device that is ready; True if the agent has sent something."""
+    devices, vector = lane.devices, lane.vector
     called = False
     vector.count = 0
     for e in range(ready):
-        descriptor = devices.events[e].descriptor
-        port = devices.port_of_descriptor[descriptor]
+        port = devices.port_of_descriptor[devices.events[e].descriptor]
         if port == MAX_PORTS:  # The agent's socket.
             called = True
             continue
         before = vector.count
         if devices.ports[port].kind == NIC:
-            receive_nic(devices, port, vector, arena, now_ns)
+            receive_nic(devices, port, vector, lane.arena, now_ns)
         else:
-            receive_tap(devices, port, vector, arena, iovecs, now_ns)
-        note_received(state, worker, vector, arena, port, before)
+            receive_tap(devices, port, vector, lane.iovecs, now_ns)
+        note_received(lane, port, before)
         if vector.count == before and devices.events[e].events & EPOLLERR:
-            fail_device(devices, port, _EBADFD)
+            fail_device(devices, port, EBADFD)
         if vector.count == devices.vector_limit:
-            carry_burst(devices, state, generation, worker, vector, arena, egress)
-    carry_burst(devices, state, generation, worker, vector, arena, egress)
+            carry_burst(lane, generation)
+    carry_burst(lane, generation)
     return called
 
 
 @kernel
-def note_received(state: Any, worker: int, vector: Any, arena: Any, port: int, first: int) -> None:
+def note_received(lane: Any, port: int, first: int) -> None:
     """Count, and mirror if asked, what a port has just received: the frames from ``first`` on."""
-    counters = state.port_counters[worker].ports[port]
+    vector = lane.vector
+    counters = lane.state.port_counters[lane.worker].ports[port]
     for i in range(first, vector.count):
         counters.rx_packets += 1
         counters.rx_bytes += vector.length[i]
-    if state.switches[0].mirror[port] & MIRROR_RECEIVED:
+    if lane.state.switches[0].mirror[port] & MIRROR_RECEIVED:
         for i in range(first, vector.count):
-            mirror_frame(state.mirror_rings[worker], vector, arena, i, port, 0)
+            mirror_frame(lane.state.mirror_rings[lane.worker], vector, lane.arena, i, port, 0)
 
 
 @kernel
-def carry_burst(devices: Any, state: Any, generation: int, worker: int, vector: Any, arena: Any, egress: Any) -> None:
+def carry_burst(lane: Any, generation: int) -> None:
     """Take the vector through the pipeline and out, and leave it empty."""
-    if vector.count == 0:
+    if lane.vector.count == 0:
         return
-    counters = state.port_counters[worker]
-    carry_vector(vector, arena.heads, state, generation, worker, egress)
-    transmit_vector(devices, vector, arena, egress, state, state.forward[generation % COPIES], worker, counters)
-    settle_vector(vector, counters)
-    vector.count = 0
+    carry_vector(lane.vector, lane.arena.heads, lane.state, generation, lane.worker, lane.egress)
+    transmit_vector(lane, generation)
+    settle_vector(lane.vector, lane.state.port_counters[lane.worker])
+    lane.vector.count = 0
 
 
 @kernel
-def keep_house(devices: Any, state: Any, generation: int, worker: int, now_ns: int) -> None:
+def keep_house(lane: Any, generation: int, now_ns: int) -> None:
     """Once a tick, worker 0 sweeps its share of the FDB."""
+    state = lane.state
     tick = (now_ns >> TICK_SHIFT) & TICK_MASK
-    if worker != 0 or tick == devices.tick:
+    if lane.worker != 0 or tick == lane.devices.tick:
         return
-    devices.tick = tick
+    lane.devices.tick = tick
     rules = state.fdb_rules[generation % COPIES]
-    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, rules, state.learning_counters[worker])
+    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, rules, state.learning_counters[lane.worker])
     share = len(fdb.buckets) // SWEEP_SHARE + 1
     sweep_buckets(fdb, np.int64(fdb.head.next_swept), share, tick)
     fdb.head.next_swept = (np.int64(fdb.head.next_swept) + share) % len(fdb.buckets)

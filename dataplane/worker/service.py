@@ -14,11 +14,10 @@ import numba
 from numba.core import event
 
 from dataplane.jit import KERNELS
-from dataplane.ports.tables import make_receive_iovecs
 from dataplane.state import attach_state
-from dataplane.vector import make_arena, make_egress, make_vector
 from dataplane.worker.devices import Devices
 from dataplane.worker.kernels import CONTROL_READY, DEVICE_FAILED, INTERRUPTED, run_worker
+from dataplane.worker.lane import make_lane
 from dataplane.worker.messages import AgentGoneError, Message, close_all, receive_message, send_message
 
 PORTS_PER_MESSAGE = 64
@@ -51,25 +50,20 @@ class Service:
 
     def __init__(self, listener: socket.socket, index: int, vector_limit: int) -> None:
         self.listener = listener
-        self.index = index
-        self.devices = Devices(vector_limit)
+        self.lane = make_lane(None, index, vector_limit)
+        self.devices = Devices(self.lane.devices)
         self.devices.watch_socket(listener.fileno())
-        self.vector = make_vector()
-        self.arena = make_arena(vector_limit)
-        self.iovecs = make_receive_iovecs(self.arena, vector_limit)
-        self.egress = make_egress()
         self.connection: socket.socket | None = None
         self.memory_fd = -1
-        self.state: Any = None
         self.stopped = False
 
     def serve(self) -> None:
         """Serve until the agent says stop."""
         while not self.stopped:
-            if self.state is None:
+            if self.lane.state is None:
                 self.answer_agent()
                 continue
-            outcome = self.run_loop()
+            outcome = int(run_worker(self.lane))
             if outcome == DEVICE_FAILED:
                 self.report_failed()
             elif outcome == CONTROL_READY:
@@ -77,32 +71,16 @@ class Service:
             elif outcome != INTERRUPTED:
                 raise OSError(outcome, "waiting for devices failed")
 
-    def arguments(self) -> tuple[Any, ...]:
-        """Return what the compiled loop takes."""
-        return (
-            self.devices.record,
-            self.state,
-            self.index,
-            self.vector,
-            self.arena,
-            self.iovecs,
-            self.egress,
-        )
-
-    def run_loop(self) -> int:
-        """Run until Python has something to do; return what."""
-        return int(run_worker(*self.arguments()))
-
     def report_failed(self) -> None:
         """Take out the devices that are gone and tell the agent, who brings them back when it can."""
         for index, error in self.devices.take_failed():
-            self.state.switches[0].link[index] = 0
+            self.lane.state.switches[0].link[index] = 0
             self.tell({"op": "port_failed", "index": index, "errno": error})
 
     def answer_agent(self) -> None:
         """Accept a connection or handle one message, whichever has come."""
         waiting = [self.listener] if self.connection is None else [self.connection, self.listener]
-        ready, _, _ = select.select(waiting, [], [], None if self.state is None else 0)
+        ready, _, _ = select.select(waiting, [], [], None if self.lane.state is None else 0)
         if self.connection in ready and self.connection is not None:
             try:
                 self.handle(*receive_message(self.connection))
@@ -133,7 +111,7 @@ class Service:
     def handle(self, message: Message, descriptors: list[int]) -> None:
         """Do what the agent asks."""
         operation = message.get("op")
-        if operation == "attach" and descriptors and self.state is None:
+        if operation == "attach" and descriptors and self.lane.state is None:
             self.attach(descriptors.pop(0))
         elif operation == "open_port" and descriptors:
             self.open_port(message, descriptors.pop(0))
@@ -152,10 +130,10 @@ class Service:
         """Map the tables and load the kernels, telling of each that has to be compiled."""
         started = time.monotonic()
         self.memory_fd = memory_fd
-        self.state, _ = attach_state(memory_fd)
+        self.lane = self.lane._replace(state=attach_state(memory_fd)[0])
         with event.install_listener("numba:compile", CompileReporter(self.tell)):
             loop: Any = run_worker
-            loop.compile(tuple(numba.typeof(argument) for argument in self.arguments()))
+            loop.compile((numba.typeof(self.lane),))
         self.tell({"op": "ready", "pid": os.getpid(), "load_s": round(time.monotonic() - started, 3)})
 
     def open_port(self, message: Message, descriptor: int) -> None:

@@ -79,8 +79,8 @@ def copy_slot(vector: Any, arena: Any, slot: int, status: int, port: int, now_ns
 
 
 @kernel
-def send_nic(devices: Any, port: int, vector: Any, arena: Any, messages: int) -> int:
-    """Hand the first ``messages`` frames of ``devices.message_frames`` to the socket; return how many it took.
+def send_nic(devices: Any, port: int, messages: int) -> int:
+    """Hand the first ``messages`` messages to the socket; return how many it took.
 
     Precondition: ``add_message`` was called for each. What the socket refuses once is not tried again.
     """
@@ -109,4 +109,3 @@ def add_message(devices: Any, vector: Any, arena: Any, message: int, i: int) -> 
     header = devices.messages[message]
     header.iov = np.uint64(iovecs.ctypes.data)
     header.iov_length = IOVECS_PER_FRAME
-    devices.message_frames[message] = i

@@ -10,7 +10,7 @@ from dataplane.vector import VIRTIO_BYTES
 
 
 @kernel
-def receive_tap(devices: Any, port: int, vector: Any, arena: Any, iovecs: Any, now_ns: int) -> None:
+def receive_tap(devices: Any, port: int, vector: Any, iovecs: Any, now_ns: int) -> None:
     """Append to the vector what the TAP has, as far as there is room.
 
     Reads: the device. Writes: the columns that receiving owns (see ``finish_received``) and vector.count. A device

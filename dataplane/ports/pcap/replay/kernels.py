@@ -15,7 +15,7 @@ from dataplane.ports.pcap.replay.tables import NO_PART
 from dataplane.ports.pcap.report.kernels import append_lines, note_copy
 from dataplane.ports.pcap.tables import RECORD_HEADER_BYTES
 from dataplane.settle import settle_vector
-from dataplane.transmit.kernels import count_copy, dress_frame, undress_frame
+from dataplane.transmit.kernels import dress_frame, undress_frame
 from dataplane.vector import SPILL_BYTES
 from dataplane.wire import MAX_FRAME_BYTES, VLAN_TAG_BYTES
 
@@ -41,13 +41,14 @@ def stage_frames(frames: Any, port: int, data: Any, staging: Any) -> None:
 
 
 @kernel
-def take_frames(
-    vector: Any, arena: Any, frames: Any, data: Any, first: int, last: int, room: int, shift_ns: Any, counters: Any
-) -> None:
-    """Fill the vector from ``frames[first:last]``, as far as records of all that it takes fit into ``room`` bytes.
+def take_frames(lane: Any, frames: Any, data: Any, first: int, last: int, shift_ns: Any) -> None:
+    """Fill the vector from ``frames[first:last]``, as far as the recording has room for all that it takes.
 
     ``last - first`` is no more than the vector holds; ``shift_ns`` (uint64) is added to the frames' time.
     """
+    vector = lane.vector
+    counters = lane.state.port_counters[0]
+    room = lane.recording.state.part_bytes - lane.recording.state.fullest
     i = 0
     for n in range(first, last):
         frame = frames[n]
@@ -55,7 +56,7 @@ def take_frames(
         room -= min(RECORD_HEADER_BYTES + VLAN_TAG_BYTES + length, LARGEST_RECORD)
         if room < 0:
             break
-        load_frame(vector, arena, i, data, np.int64(frame.offset), length)
+        load_frame(vector, lane.arena, i, data, np.int64(frame.offset), length)
         vector.in_port[i] = frame.input
         vector.timestamp_ns[i] = frame.timestamp_ns + shift_ns
         counters.ports[frame.input].rx_packets += 1
@@ -65,41 +66,41 @@ def take_frames(
 
 
 @kernel
-def record_queued(
-    vector: Any, arena: Any, egress: Any, forward: Any, recording: Any, report: Any, counters: Any
-) -> None:
+def record_queued(lane: Any, forward: Any) -> None:
     """Append every queued frame to its port's part of the recording and leave the queues empty.
 
     Reads: egress, the frames. Writes: the recording, the report's ``left_by``, copies, the tx counters. Order effects:
     frames leave a port in the order in which they came.
     """
-    state = recording.state
+    egress, vector, heads = lane.egress, lane.vector, lane.arena.heads
+    counters = lane.state.port_counters[0]
     for a in range(egress.ports):
         port = egress.active[a]
-        part = state.part[port]
-        base = np.int64(part) * state.part_bytes
         for k in range(egress.count[port]):
             i = egress.queue[port, k]
-            dressed = dress_frame(vector, arena.heads, forward, port, i)
-            if part != NO_PART:
-                at = base + state.used[part]
-                state.used[part] = append_frame(recording.buffer, at, vector, arena, i) - base
-            if report.state.enabled:
-                note_copy(report, port, i)
-            count_copy(vector, counters.ports[port], i, True)
-            undress_frame(vector, arena.heads, i, dressed)
-        if part != NO_PART:
-            state.fullest = max(state.fullest, state.used[part])
+            dressed = dress_frame(vector, heads, forward, port, i)
+            record_frame(lane.recording, vector, lane.arena, port, i)
+            vector.copies[i] += 1
+            counters.ports[port].tx_packets += 1
+            counters.ports[port].tx_bytes += vector.length[i]
+            undress_frame(vector, heads, i, dressed)
+            if lane.report.state.enabled:
+                note_copy(lane.report, port, i)
         egress.count[port] = 0
     egress.ports = 0
 
 
 @kernel
-def append_frame(buffer: Any, at: int, vector: Any, arena: Any, i: int) -> int:
-    """Append frame ``i`` as it stands in its slot, with its own time; return where the next record goes."""
-    return append_record(
-        buffer,
-        at,
+def record_frame(recording: Any, vector: Any, arena: Any, port: int, i: int) -> None:
+    """Append frame ``i`` as it stands in its slot, with its own time, to the part of ``port``, if it has one."""
+    state = recording.state
+    part = np.int64(state.part[port])
+    if part == NO_PART:
+        return
+    base = part * state.part_bytes
+    end = append_record(
+        recording.buffer,
+        base + state.used[part],
         vector.timestamp_ns[i],
         arena.heads,
         np.int64(vector.head_at[i]),
@@ -108,41 +109,28 @@ def append_frame(buffer: Any, at: int, vector: Any, arena: Any, i: int) -> int:
         np.int64(i) * SPILL_BYTES,
         np.int64(vector.tail_length[i]),
     )
+    state.used[part] = end - base
+    state.fullest = max(state.fullest, end - base)
 
 
 @kernel
-def replay_frames(
-    vector: Any,
-    arena: Any,
-    egress: Any,
-    state: Any,
-    frames: Any,
-    data: Any,
-    first: int,
-    last: int,
-    size: int,
-    shift_ns: Any,
-    recording: Any,
-    report: Any,
-) -> int:
+def replay_frames(lane: Any, frames: Any, data: Any, first: int, last: int, size: int, shift_ns: Any) -> int:
     """Send ``frames[first:last]`` through the pipeline, up to ``size`` to a vector.
 
     Return how far it came: less than ``last`` when the recording or the report must be emptied first.
     ``frames`` is a recarray of FRAME_DTYPE whose ``input`` is a port, sorted by time; ``data`` is uint8.
     """
-    counters = state.port_counters[0]
+    vector, state, report = lane.vector, lane.state, lane.report
     while first < last:
         if report.state.enabled and report.state.used + size * report.state.longest_line > len(report.text):
             break
-        room = recording.state.part_bytes - recording.state.fullest
-        take_frames(vector, arena, frames, data, first, min(first + size, last), room, shift_ns, counters)
+        take_frames(lane, frames, data, first, min(first + size, last), shift_ns)
         if vector.count == 0:
             break
         generation = begin_burst(state, 0, vector.timestamp_ns[0])
-        carry_vector(vector, arena.heads, state, generation, 0, egress)
-        forward = state.forward[generation % COPIES]
-        record_queued(vector, arena, egress, forward, recording, report, counters)
-        settle_vector(vector, counters)
+        carry_vector(vector, lane.arena.heads, state, generation, 0, lane.egress)
+        record_queued(lane, state.forward[generation % COPIES])
+        settle_vector(vector, state.port_counters[0])
         if report.state.enabled:
             append_lines(report, vector)
         first += vector.count

@@ -23,3 +23,14 @@ class Recording(NamedTuple):
 
     buffer: Any
     state: Any
+
+
+class Lane(NamedTuple):
+    """All that the loop works with: the vector and the queues, the node's tables, and what the loop fills."""
+
+    vector: Any
+    arena: Any
+    egress: Any
+    state: Any
+    recording: Any
+    report: Any
