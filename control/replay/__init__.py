@@ -2,6 +2,8 @@
 
 job.py      what to replay           events.py   changes on the captures' clock
 feed.py     frames of all inputs in the order of their time
+send.py     rounds and events in that order; pace.py: when
+engine.py   the fabric and the compiled loop that carries the frames
 output.py   the files that it writes  summary.py  what it counted
-engine.py   one replay from a clean state; batch.py: many of them
+run.py      one replay, all of it    batch.py    many of them
 """

@@ -20,6 +20,7 @@ from control.replay.summary import Summary
 from dataplane.ports.pcap.files import read_only
 from dataplane.ports.pcap.replay.build import empty_recording, make_recording
 from dataplane.ports.pcap.replay.kernels import replay_frames
+from dataplane.ports.pcap.replay.tables import Lane
 from dataplane.ports.pcap.report.build import make_no_report, make_report
 from dataplane.ports.pcap.tables import make_frames
 from dataplane.vector import make_arena, make_egress, make_vector
@@ -35,7 +36,7 @@ class Engine:
         self.fabric = Fabric(configuration.limits, seed=job.seed)
         self.folder = CaptureFolder(job.out_dir) if job.out_dir else None
         self.lines = LineFile(job.verdicts) if job.verdicts else None
-        self.vector, self.arena, self.egress = make_vector(), make_arena(job.vector), make_egress()
+        self.buffers = make_vector(), make_arena(job.vector), make_egress()
         self.recording = make_recording([])
         self.report = make_no_report()
         self.indices: list[int] = []
@@ -74,20 +75,9 @@ class Engine:
                 self.empty()
 
     def _run(self, window: Window, first: int, last: int, shift_ns: int) -> int:
-        reached: int = replay_frames(
-            self.vector,
-            self.arena,
-            self.egress,
-            self.fabric.state,
-            window.frames,
-            window.data,
-            first,
-            last,
-            self.job.vector,
-            np.uint64(shift_ns),
-            self.recording,
-            self.report,
-        )
+        lane = Lane(*self.buffers, self.fabric.state, self.recording, self.report)
+        size = self.job.vector
+        reached: int = replay_frames(lane, window.frames, window.data, first, last, size, np.uint64(shift_ns))
         return reached
 
     def empty(self) -> None:

@@ -35,6 +35,11 @@ def identity_of(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def capture_path(folder: Path, port: str) -> Path:
+    """Return the file for what leaves ``port``."""
+    return folder / f"{port}.pcap"
+
+
 class CaptureFolder:
     """One capture a port in a folder, which is made when missing; records are appended as they come.
 
@@ -44,16 +49,13 @@ class CaptureFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ports: set[str] = set()
-
-    def path_of(self, port: str) -> Path:
-        return self.folder / f"{port}.pcap"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from None
 
     def begin(self, ports: Iterable[str]) -> None:
         """Make the file of every port that has none yet, without records."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.folder, error) from None
         for port in ports:
             if port not in self.ports:
                 self._write(port, FILE_HEADER, os.O_TRUNC)
@@ -64,7 +66,7 @@ class CaptureFolder:
         self._write(port, memoryview(records), os.O_APPEND)
 
     def _write(self, port: str, content: bytes | memoryview, flag: int) -> None:
-        path = self.path_of(port)
+        path = capture_path(self.folder, port)
         try:
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o666), "wb") as file:
                 file.write(content)

@@ -1,29 +1,27 @@
 """One replay from a clean state, from what was asked for to what was counted."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from control.config import load_configuration
 from control.errors import UserError
 from control.model import Configuration
 from control.replay.engine import Engine
 from control.replay.events import Event, Timeline, read_events
-from control.replay.feed import Feed, Window
+from control.replay.feed import Feed
 from control.replay.job import Job, name_inputs, pcap_ports
-from control.replay.output import CaptureFolder, keep_inputs
+from control.replay.output import capture_path, keep_inputs
 from control.replay.pace import AsFastAsPossible, Pace, RealTime
+from control.replay.send import last_ns, send
 from control.replay.summary import Summary
 from dataplane.ports.pcap.errors import CaptureError
 from dataplane.ports.pcap.files import STANDARD_INPUT, Capture, open_capture, prepare_kernels
 
-LOOP_GAP_NS: Final = 1_000_000
-"""How long after the last frame of a round the first one of the next round comes."""
 LATEST_NS: Final = 2**63
+LATEST_WRITTEN_NS: Final = 2**32 * 10**9
+"""A capture's records have 32 bits for the seconds."""
 
 Tell = Callable[[str], None]
 """Called with each warning, a line without a newline."""
@@ -43,6 +41,8 @@ def run_replay(job: Job, tell: Tell) -> Summary:
     captures = open_captures(inputs, tell)
     load_seconds = time.perf_counter() - begun
     summary = replay_captures(job, loaded.configuration, timeline.events, captures)
+    if job.out_dir and summary.last_ns >= LATEST_WRITTEN_NS:
+        tell(f"{job.out_dir}: frames come after the year 2106: the captures there tell their times wrongly")
     summary.loaded_bytes = sum(len(capture.data) for capture in captures.values())
     summary.load_seconds = load_seconds
     return summary
@@ -58,7 +58,11 @@ def replay_captures(
             feed = Feed({engine.fabric.index_of(port): capture for port, capture in named})
             engine.summary.packets_in = len(feed.index) * job.loops
             engine.summary.bytes_in = feed.captured_bytes * job.loops
-            send(feed, events, engine, job)
+            engine.summary.last_ns = last_ns(feed, job.loops)
+            if job.loops > 1 and engine.summary.last_ns >= LATEST_NS:
+                raise UserError(f"--loop {job.loops}: the captures' clock would run past the year 2262: use fewer")
+            pace: Pace = RealTime() if job.real_time else AsFastAsPossible()
+            send(feed, events, engine, pace, job.loops)
         return engine.finish()
 
 
@@ -66,8 +70,8 @@ def outputs_of(job: Job, configurations: list[Configuration]) -> list[Path]:
     """Return every file that the replay will write."""
     outputs = [job.verdicts] if job.verdicts else []
     if job.out_dir:
-        folder = CaptureFolder(job.out_dir)
-        outputs += [folder.path_of(name) for configuration in configurations for name in pcap_ports(configuration)]
+        names = {name for configuration in configurations for name in pcap_ports(configuration)}
+        outputs += [capture_path(job.out_dir, name) for name in sorted(names)]
     return outputs
 
 
@@ -88,33 +92,3 @@ def open_captures(inputs: Mapping[str, str], tell: Tell) -> dict[str, Capture]:
         for warning in captures[port].warnings:
             tell(warning)
     return captures
-
-
-def send(feed: Feed, events: Sequence[Event], engine: Engine, job: Job) -> None:
-    """Send all frames, each round of them later than the one before, with every event before its first frame."""
-    engine.prepare()
-    waiting = deque(events)
-    pace: Pace = RealTime() if job.real_time else AsFastAsPossible()
-    for window, shift_ns in rounds(feed, job.loops):
-        times_ns = np.ascontiguousarray(window.frames.timestamp_ns) + np.uint64(shift_ns)
-        done = 0
-        while done < len(times_ns):
-            last = pace.frames_due(times_ns, done, engine.empty)
-            while waiting and waiting[0].time_ns <= int(times_ns[done]):
-                engine.apply(waiting.popleft().configuration)
-            if waiting:
-                last = min(last, int(np.searchsorted(times_ns, np.uint64(waiting[0].time_ns))))
-            engine.carry(window, done, last, shift_ns)
-            done = last
-
-
-def rounds(feed: Feed, loops: int) -> Iterator[tuple[Window, int]]:
-    """Yield the feed's windows ``loops`` times, each with how many nanoseconds later its frames come than they say."""
-    if not len(feed.index):
-        return
-    period_ns = feed.last_ns - feed.first_ns + LOOP_GAP_NS
-    if loops > 1 and feed.last_ns + (loops - 1) * period_ns >= LATEST_NS:
-        raise UserError(f"--loop {loops}: the captures' clock would run past the year 2262: use fewer rounds")
-    for number in range(loops):
-        for window in feed.windows():
-            yield window, number * period_ns

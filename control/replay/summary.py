@@ -9,10 +9,14 @@ from control.fabric import PortCounters
 
 @dataclass
 class Summary:
-    """``seconds`` is the time spent in the pipeline; ``load_seconds`` the time it took to read and index the inputs."""
+    """``seconds`` is the time spent in the pipeline, ``load_seconds`` that of reading and indexing the inputs.
+
+    ``last_ns`` is when the last frame came, on the captures' clock.
+    """
 
     packets_in: int = 0
     bytes_in: int = 0
+    last_ns: int = 0
     seconds: float = 0.0
     loaded_bytes: int = 0
     load_seconds: float = 0.0

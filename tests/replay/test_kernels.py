@@ -14,6 +14,7 @@ from control.replay.feed import Window
 from dataplane.ports.pcap.files import read_only
 from dataplane.ports.pcap.replay.build import empty_recording, make_recording
 from dataplane.ports.pcap.replay.kernels import replay_frames, stage_frames
+from dataplane.ports.pcap.replay.tables import Lane
 from dataplane.ports.pcap.report.build import make_report
 from dataplane.ports.pcap.report.kernels import append_number, append_seconds
 from dataplane.ports.pcap.tables import make_frames
@@ -54,12 +55,8 @@ def windows_of(frames: list[bytes], port: int) -> Window:
 
 
 def run(window: Window, first: int, fabric: Fabric, recording: Any, report: Any, size: int) -> int:
-    last, none = len(window.frames), np.uint64(0)
-    vector, arena, egress = make_vector(), make_arena(size), make_egress()
-    state = fabric.state
-    return replay_frames(
-        vector, arena, egress, state, window.frames, window.data, first, last, size, none, recording, report
-    )
+    lane = Lane(make_vector(), make_arena(size), make_egress(), fabric.state, recording, report)
+    return replay_frames(lane, window.frames, window.data, first, len(window.frames), size, np.uint64(0))
 
 
 def test_the_loop_returns_when_a_buffer_is_full_and_goes_on_once_it_is_empty() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from control.replay import feed
 from control.replay.job import Job
-from control.replay.run import LOOP_GAP_NS, replay_captures
+from control.replay.run import replay_captures
+from control.replay.send import LOOP_GAP_NS
 from dataplane.ports.pcap.files import open_capture
 from tests.configurations import switch
 from tests.packets import BROADCAST, mac, plain

@@ -8,6 +8,7 @@ import pytest
 from control.replay import run
 from control.replay.job import Job
 from control.replay.pace import RealTime
+from control.replay.send import LOOP_GAP_NS
 from dataplane.ports.pcap.files import open_capture
 from tests.configurations import switch
 from tests.packets import BROADCAST, mac, plain
@@ -57,7 +58,7 @@ def test_what_is_written_does_not_depend_on_the_pace(tmp_path: Path, monkeypatch
     capture = open_capture(write_capture(tmp_path / "in", frames))
     job = Job(tmp_path, out_dir=tmp_path, real_time=True, loops=2)
     run.replay_captures(job, switch(["a", "b"]), (), {"a": capture})
-    later = 19 * 10**8 + run.LOOP_GAP_NS
+    later = 19 * 10**8 + LOOP_GAP_NS
     expected = frames + [(time_ns + later, frame) for time_ns, frame in frames]
     assert read_frames(tmp_path / "b.pcap") == expected
     assert sum(clock.slept) == pytest.approx(expected[-1][0] / 10**9)
