@@ -1,6 +1,7 @@
 """`tapestry replay`."""
 
 import json as json_module
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,6 +62,7 @@ def replay(
     """
     from control.replay.batch import run_batch
     from control.replay.job import Job
+    from control.replay.notice import notice_of_compiling
     from control.replay.run import run_replay
 
     if batch:
@@ -87,7 +89,8 @@ def replay(
         real_time=pace is PaceName.REAL,
         vector=vector,
     )
-    summary = run_replay(job, tell)
+    with notice_of_compiling(show_progress):
+        summary = run_replay(job, tell)
     if wants_json(output, json):
         print_document(summary.as_document())
     else:
@@ -97,6 +100,12 @@ def replay(
 def tell(warning: str) -> None:
     """Print a warning where it does not mix with the results."""
     typer.echo(f"warning: {warning}", err=True)
+
+
+def show_progress(notice: str) -> None:
+    """Tell somebody who waits at a terminal what for."""
+    if sys.stderr.isatty():
+        typer.echo(notice, err=True)
 
 
 def parse_inputs(pairs: list[str]) -> dict[str, str]:

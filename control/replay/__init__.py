@@ -6,4 +6,5 @@ send.py     rounds and events in that order; pace.py: when
 engine.py   the fabric and the compiled loop that carries the frames
 output.py   the files that it writes  summary.py  what it counted
 run.py      one replay, all of it    batch.py    many of them
+notice.py   tells that kernels are being compiled
 """
