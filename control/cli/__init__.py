@@ -16,7 +16,7 @@ from types import FrameType
 
 import typer
 
-from control.errors import UserError
+from control.errors import ConfigurationError, UserError
 
 VERBS = {
     "up": "Run the fabric: the daemon, in the foreground",
@@ -46,7 +46,9 @@ def main() -> None:
     try:
         build_app(_asked_for(sys.argv[1:]))(prog_name="tapestry")
     except UserError as error:
-        print(f"tapestry: {error}", file=sys.stderr)
+        # A configuration's mistakes begin with file and line, where editors and programs look for them.
+        sentence = str(error) if isinstance(error, ConfigurationError) else f"tapestry: {error}"
+        print(sentence, file=sys.stderr)
         sys.exit(error.status)
 
 

@@ -72,9 +72,12 @@ def rich_table(table: Table) -> "RichTable":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column, name in enumerate(table.header):
-        rich.add_column(name, justify="right" if _is_numeric(table.rows, column) else "left", no_wrap=True)
+        numeric = _is_numeric(table.rows, column)
+        # In a narrow terminal names are cut before numbers are.
+        width = max(len(text) for text in [name, *(cell_text(row[column]) for row in table.rows)]) if numeric else None
+        rich.add_column(name, justify="right" if numeric else "left", no_wrap=True, min_width=width)
     for row in table.rows:
         rich.add_row(*(Text(text, style=COLOURS.get(text, "")) for text in map(cell_text, row)))
     return rich

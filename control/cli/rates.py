@@ -23,17 +23,17 @@ class PortRates:
         now = self._clock()
         rows = [self._row(now, port) for port in ports]
         self._seen = {port["name"]: (now, port) for port in ports}
-        header = ("port", "network", "device", "state", "rx/s", "tx/s", "rx Mbit/s", "tx Mbit/s", "drops/s", "drops")
+        header = ("port", "device", "state", "rx/s", "tx/s", "rx Mbit/s", "tx Mbit/s", "drops")
         return Table(header, rows)
 
     def _row(self, now: float, port: Port) -> list[object]:
         rates = self._rates(now, port)
-        shown: list[object] = [port["name"], port["network"], device_of(port), port["state"]]
+        shown: list[object] = [port["name"], device_of(port), port["state"]]
         if rates is None:
-            return [*shown, None, None, None, None, None, port["drops"]]
+            return [*shown, None, None, None, None, port["drops"]]
         megabits = [round(rates[name] * 8 / 1e6, 1) for name in ("rx_bytes", "tx_bytes")]
         packets = [round(rates[name]) for name in ("rx_packets", "tx_packets")]
-        return [*shown, *packets, *megabits, round(rates["drops"]), port["drops"]]
+        return [*shown, *packets, *megabits, port["drops"]]
 
     def _rates(self, now: float, port: Port) -> dict[str, float] | None:
         then, before = self._seen.get(port["name"], (now, port))
