@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import io
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ class Captures:
         for port in configuration.ports if configuration else ():
             self._fabric.set_mirror(port.name, 0)
 
-    async def stream(self, port: str, *, snaplen: int = 0, count: int = 0) -> AsyncIterator[bytes]:
+    async def stream(self, port: str, *, snaplen: int = 0, count: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield a pcapng stream of the frames that pass ``port``, as they come; now and then nothing, while none does.
 
         Of each frame ``snaplen`` bytes are kept (0: all); after ``count`` frames the stream ends (0: never).

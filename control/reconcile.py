@@ -92,7 +92,10 @@ Action = ClosePort | RemoveNamespace | MakeNamespace | ReconfigurePort | OpenPor
 
 
 def plan_actions(applied: Committed, desired: Committed) -> tuple[Action, ...]:
-    """Return the steps from ``applied`` to ``desired``, none if they are the same; sorted, so a plan is repeatable."""
+    """Return the steps from ``applied`` to ``desired``, none if they are the same; sorted, so a plan is repeatable.
+
+    A namespace that ``desired`` does not ask for is let go of when no device is left in it, not before.
+    """
     close, reconfigure, reopen = [], [], []
     for name, device in sorted(applied.devices.items()):
         wanted = desired.devices.get(name)
@@ -100,13 +103,14 @@ def plan_actions(applied: Committed, desired: Committed) -> tuple[Action, ...]:
             close.append(ClosePort(device))
         elif wanted != device:
             reconfigure.append(ReconfigurePort(device, wanted))
+    occupied = {device.netns for device in desired.devices.values()}
     closed = {action.device.port for action in close}
     for name, device in sorted(desired.devices.items()):
         if name in closed or name not in applied.devices:
             reopen.append(OpenPort(device))
     return (
         *close,
-        *(RemoveNamespace(name) for name in sorted(applied.namespaces - desired.namespaces)),
+        *(RemoveNamespace(name) for name in sorted(applied.namespaces - desired.namespaces - occupied)),
         *(MakeNamespace(name) for name in sorted(desired.namespaces - applied.namespaces)),
         *reconfigure,
         *reopen,

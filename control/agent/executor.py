@@ -39,15 +39,17 @@ class Executor:
             keeper.adopt()
 
     def check(self, plan: Sequence[Action]) -> None:
-        """Raise UserError if the plan cannot work: a port's namespace is not there, and nobody makes it."""
+        """Raise UserError if the plan cannot work: a port's namespace is not there, and we do not make it."""
+        made = {action.name for action in plan if isinstance(action, MakeNamespace)} | self.applied.namespaces
+        opened = [action.device for action in plan if isinstance(action, OpenPort)]
         missing = []
-        for action in plan:
-            if not isinstance(action, OpenPort) or action.device.netns is None or action.device.make_netns:
+        for device in opened:
+            if device.netns is None or device.netns in made:
                 continue
             try:
-                self._around.system.require_namespace(action.device.netns)
+                self._around.system.require_namespace(device.netns)
             except UserError as error:
-                missing.append(f"port {action.device.port}: {error}")
+                missing.append(f"port {device.port}: {error}")
         if missing:
             raise UserError("\n".join(missing))
 

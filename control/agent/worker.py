@@ -103,11 +103,11 @@ class Worker:
         await self._unless_it_ends(self._load(memory_fd))
         self.is_ready = True
 
-    async def hand_over(self, on_message: Callable[[Message], None], limit_s: float = ANSWER_LIMIT_S) -> HandedOver:
+    async def hand_over(self, on_message: Callable[[Message], None]) -> HandedOver:
         """Connect to a worker whose agent died and return what it holds; WorkerError if it has nothing or is stuck."""
         self._on_message = on_message
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(ANSWER_LIMIT_S):
                 handed_over = await self._unless_it_ends(self._hand_over())
         except TimeoutError:
             raise WorkerError(f"worker {self.index} (pid {self.process.pid}) does not answer") from None

@@ -1,0 +1,117 @@
+"""A machine made of pipes: devices that tests can take away, namespaces that are names in a set."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from control.agent.system import LinkChange
+from control.agent.worker import PortDescriptor
+from control.errors import UserError
+from control.reconcile import Device
+
+Place = tuple[str | None, str]
+
+
+class FakeWatch:
+    """Remembers what is watched, and reports what the test says."""
+
+    def __init__(self, system: "FakeSystem", on_change: Callable[[LinkChange], None]) -> None:
+        self.system = system
+        self.on_change = on_change
+        self.watched: set[Place] = set()
+
+    def watch(self, netns: str | None, ifname: str) -> LinkChange:
+        self.watched.add((netns, ifname))
+        return self.system.look(netns, ifname)
+
+    def unwatch(self, netns: str | None, ifname: str) -> None:
+        self.watched.discard((netns, ifname))
+
+    def close(self) -> None:
+        self.watched.clear()
+
+
+@dataclass
+class FakeSystem:
+    """Holds the other end of every device; ``refused`` says why a place cannot be opened."""
+
+    namespaces: set[str] = field(default_factory=set)
+    refused: dict[Place, str] = field(default_factory=dict)
+    down: set[Place] = field(default_factory=set)
+    devices: dict[Place, int] = field(default_factory=dict)
+    settings: dict[Place, Device] = field(default_factory=dict)
+    opened: list[str] = field(default_factory=list)
+    watches: list[FakeWatch] = field(default_factory=list)
+
+    def open_device(self, device: Device) -> PortDescriptor:
+        if device.netns is not None:
+            self.require_namespace(device.netns)
+        if device.place in self.refused:
+            raise UserError(self.refused[device.place])
+        ours, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.close_our_end(device.place)
+        self.devices[device.place] = ours
+        self.settings[device.place] = device
+        self.opened.append(device.port)
+        return PortDescriptor(theirs, device.kind)
+
+    def reconfigure_device(self, before: Device, after: Device) -> None:
+        assert self.settings[before.place] == before
+        self.settings[after.place] = after
+
+    def still_holds(self, port: PortDescriptor) -> bool:
+        return False
+
+    def require_namespace(self, netns: str) -> None:
+        if netns not in self.namespaces:
+            raise UserError(f"namespace '{netns}' does not exist")
+
+    def make_namespace(self, name: str) -> bool:
+        is_new = name not in self.namespaces
+        self.namespaces.add(name)
+        return is_new
+
+    def remove_namespace(self, name: str) -> None:
+        self.namespaces.discard(name)
+
+    def watch_links(self, on_change: Callable[[LinkChange], None]) -> FakeWatch:
+        self.watches.append(FakeWatch(self, on_change))
+        return self.watches[-1]
+
+    def look(self, netns: str | None, ifname: str) -> LinkChange:
+        place = (netns, ifname)
+        return LinkChange(netns, ifname, place in self.devices, place in self.devices and place not in self.down)
+
+    def is_held(self, netns: str | None, ifname: str) -> bool:
+        """Return whether anybody has a descriptor of the device: a pipe without a writer is at its end."""
+        try:
+            return os.read(self.devices[netns, ifname], 1) != b""
+        except BlockingIOError:
+            return True
+
+    def set_link(self, netns: str | None, ifname: str, up: bool) -> None:
+        (self.down.discard if up else self.down.add)((netns, ifname))
+        self.report(self.look(netns, ifname))
+
+    def delete_device(self, netns: str | None, ifname: str) -> None:
+        self.close_our_end((netns, ifname))
+        self.report(LinkChange(netns, ifname, False, False))
+
+    def delete_namespace(self, name: str) -> None:
+        self.namespaces.discard(name)
+        for netns, ifname in list(self.devices):
+            if netns == name:
+                self.report(LinkChange(netns, ifname, False, False, namespace_gone=True))
+
+    def report(self, change: LinkChange) -> None:
+        for watch in self.watches:
+            if (change.netns, change.ifname) in watch.watched:
+                watch.on_change(change)
+
+    def close_our_end(self, place: Place) -> None:
+        if place in self.devices:
+            os.close(self.devices.pop(place))
+
+    def close(self) -> None:
+        for place in list(self.devices):
+            self.close_our_end(place)
