@@ -5,7 +5,8 @@ order of time inside. One input is read where it lies. The frames of several are
 that the loop reads one array whatever the number of files.
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -28,9 +29,14 @@ class Window(NamedTuple):
 
 
 class Feed:
-    """All frames, for as many rounds as are asked for. ``captures`` are by port, in the order of the ports' names."""
+    """All frames, for as many rounds as are asked for. ``captures`` are by port, in the order of the ports' names.
 
-    def __init__(self, captures: Mapping[int, Capture]) -> None:
+    ``seconds`` is the time that was spent on bringing frames of several files together.
+    """
+
+    def __init__(self, captures: Mapping[int, Capture], timer: Callable[[], float] = time.perf_counter) -> None:
+        self.timer = timer
+        self.seconds = 0.0
         for port, capture in captures.items():
             capture.frames.input = port
         self.data = {port: capture.data for port, capture in captures.items()}
@@ -38,6 +44,8 @@ class Feed:
         is_sorted = len(captures) == 1 and all(capture.in_order for capture in captures.values())
         self.order = None if is_sorted else np.argsort(np.ascontiguousarray(self.index.timestamp_ns), kind="stable")
         self.staging = np.empty(STAGING_BYTES if len(captures) > 1 else 0, np.uint8)
+        for data in self.data.values():
+            stage_frames(self.index[:0], 0, data, self.staging)  # compiles it, if need be, before time counts
 
     @property
     def first_ns(self) -> int:
@@ -58,7 +66,9 @@ class Feed:
         """Yield all frames once; a window holds good until the next is asked for."""
         first = 0
         while first < len(self.index):
+            begun = self.timer()
             window = self._window_from(first)
+            self.seconds += self.timer() - begun
             yield window
             first += len(window.frames)
 

@@ -63,6 +63,7 @@ def replay_captures(
                 raise UserError(f"--loop {job.loops}: the captures' clock would run past the year 2262: use fewer")
             pace: Pace = RealTime() if job.real_time else AsFastAsPossible()
             send(feed, events, engine, pace, job.loops)
+            engine.summary.seconds += feed.seconds
         return engine.finish()
 
 
