@@ -47,8 +47,8 @@ from dataplane.wire import (
 
 _ZERO = np.uint64(0)
 _LINK_LOCAL_PREFIX = np.uint64(0xFE80 >> 6)
-_MAPPED_MASK = np.uint64(0xFFFF_FFFF_0000_0000)
 _LINK_LOCAL_SHIFT = np.uint64(54)
+_MAPPED_MASK = np.uint64(0xFFFF_FFFF_0000_0000)
 
 
 @inlined
@@ -154,8 +154,7 @@ def owns_ipv4(port: Any, address: int) -> bool:
 @kernel
 def owns_ipv6(port: Any, high: int, low: int) -> bool:
     """Whether the port may send from an IPv6 address; :: begins DAD (RFC 4862), fe80::/10 stays on the link."""
-    if high >> _MAPPED_MASK = np.uint64(0xFFFF_FFFF_0000_0000)
-_LINK_LOCAL_SHIFT == _LINK_LOCAL_PREFIX or (high == _ZERO and low == _ZERO):
+    if high >> _LINK_LOCAL_SHIFT == _LINK_LOCAL_PREFIX or (high == _ZERO and low == _ZERO):
         return True
     # The port's IPv4 addresses are kept mapped (::ffff:a.b.c.d); on the wire those are nobody's (RFC 4291 2.5.5.2).
     is_mapped = high == _ZERO and low & _MAPPED_MASK == IPV4_MAPPED_PREFIX
