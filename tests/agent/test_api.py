@@ -123,7 +123,7 @@ def test_a_capture_begins_with_its_header_and_ends_with_who_asked(tmp_path: Path
 
 
 def test_nobody_there_is_a_sentence_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no tapestry runs at .*: start one with `tapestry up CONFIG`"):
+    with pytest.raises(UserError, match=r"no tapestry runs at .*: start one with `tapestry up CONFIG`"):
         AgentClient(tmp_path).status()
     (tmp_path / "api.sock").touch()
     with pytest.raises(UserError, match="no tapestry runs at"):

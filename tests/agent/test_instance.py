@@ -299,7 +299,7 @@ def test_an_attachment_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_cannot_be_detached_is_told_apart(tmp_path: Path) -> None:
     async def scenario(scene: Scene, instance: Instance) -> None:
-        with pytest.raises(UserError, match="port a stands in .*tapestry.yaml"):
+        with pytest.raises(UserError, match=r"port a stands in .*tapestry.yaml"):
             await instance.detach("a")
         with pytest.raises(NoSuchPortError, match="there is no port z"):
             await instance.detach("z")
