@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Annotated
 
 import typer
 
@@ -68,7 +69,7 @@ def build_app(asked_for: str | None) -> typer.Typer:
             _register(app, verb)
         elif _is_installed(verb):
             app.command(verb, help=summary)(_placeholder)
-    app.callback()(_no_common_options)
+    app.callback(invoke_without_command=True)(_common_options)
     return app
 
 
@@ -96,8 +97,14 @@ def _placeholder() -> None:
     """Stand for a verb that was not asked for."""
 
 
-def _no_common_options() -> None:
-    """Keep `tapestry VERB` a group even while it has one verb."""
+def _common_options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        print(f"tapestry {version_of('tapestry')}")
+        raise typer.Exit
 
 
 def _leave_quietly(_signal: int, _frame: FrameType | None) -> None:

@@ -7,12 +7,12 @@ import typer
 from control.cli.options import RunDirOption, words_of
 from control.errors import UserError
 
-CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+CONTEXT = {"allow_interspersed_args": False}
 
 
 def exec(
     port: Annotated[str, typer.Argument(help="The port's name.")],
-    command: Annotated[list[str], typer.Argument(metavar="-- CMD...", help="The command and its arguments.")],
+    command: Annotated[list[str], typer.Argument(metavar="CMD", help="The command and its arguments.")],
     run_dir: RunDirOption = None,
 ) -> None:
     """Run a command inside the namespace of a port; its exit status is the command's.

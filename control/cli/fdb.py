@@ -7,7 +7,7 @@ import typer
 from control.cli.options import RunDirOption
 from control.cli.output import Json, Output, Table, Watch, print_document, show, wants_json
 
-app = typer.Typer(help="List or flush the MAC addresses that the switch has learned.")
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)

@@ -9,11 +9,11 @@ import typer
 from control.cli.options import NetworkOption, RunDirOption, words_of
 from control.errors import UserError
 
-CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+CONTEXT = {"allow_interspersed_args": False}
 
 
 def run(
-    command: Annotated[list[str], typer.Argument(metavar="-- CMD...", help="The command and its arguments.")],
+    command: Annotated[list[str], typer.Argument(metavar="CMD", help="The command and its arguments.")],
     network: NetworkOption = None,
     name: Annotated[str | None, typer.Option(help="The port's name [default: run-PID].")] = None,
     run_dir: RunDirOption = None,

@@ -55,7 +55,12 @@ def _check(path: Path, as_json: bool) -> None:
     if as_json:
         print_document({"valid": True, "warnings": list(warnings)} | dict(render_configuration(configuration)))
     else:
-        typer.echo(f"{path}: fine, {len(configuration.networks)} networks and {len(configuration.ports)} ports")
+        networks, ports = len(configuration.networks), len(configuration.ports)
+        typer.echo(f"{path}: fine, {_count(networks, 'network')} and {_count(ports, 'port')}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _serve(path: Path, run_dir: Path | None, watch: bool, demo: bool) -> None:
