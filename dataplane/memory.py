@@ -236,7 +236,7 @@ if JIT_DISABLED:
 
     def fetch_add(array: Any, index: int, amount: Any) -> Any:
         before = array[index]
-        array[index] = before + amount
+        array[index : index + 1] += array.dtype.type(amount)  # unlike a scalar's, this sum wraps around
         return before
 
 else:

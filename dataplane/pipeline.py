@@ -9,9 +9,11 @@ vector that reads some of its columns and writes others; its docstring says whic
 
 from typing import Any
 
+import numpy as np
+
 from dataplane.admit.kernels import admit_frames
-from dataplane.fdb.kernels import install_static_entries
-from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
+from dataplane.fdb.kernels import has_present_stamp, install_static_entries
+from dataplane.fdb.tables import Fdb
 from dataplane.forward.kernels import forward_frames
 from dataplane.generation.kernels import enter_generation
 from dataplane.generation.tables import COPIES
@@ -38,13 +40,12 @@ def carry_vector(vector: Any, heads: Any, state: Any, generation: int, worker: i
 
 
 @kernel
-def begin_burst(state: Any, worker: int, now_ns: int) -> int:
-    """Enter the generation in force and return it; worker 0 also puts that generation's static FDB entries in force."""
+def begin_burst(state: Any, worker: int) -> int:
+    """Enter the generation in force and return it; whoever is first also puts its static FDB entries in force."""
     generation = enter_generation(state.control[0], worker)
     control = state.control[0]
     rules = state.fdb_rules[generation % COPIES]
-    if worker == 0 and control.installed_stamp != rules.static_stamp:
-        fdb = Fdb(state.fdb_head[0], state.fdb_buckets, rules, state.learning_counters[worker])
-        install_static_entries(fdb, (now_ns >> TICK_SHIFT) & TICK_MASK)
+    if not has_present_stamp(rules, np.uint64(control.installed_stamp)):
+        install_static_entries(Fdb(state.fdb_head[0], state.fdb_buckets, rules, state.learning_counters[worker]))
         control.installed_stamp = rules.static_stamp
     return generation

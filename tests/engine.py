@@ -86,7 +86,7 @@ def carry(engine: Engine, frames: Any, data: Any, first: int, size: int) -> list
     """Carry one vector from the frame at ``first`` on; return what became of its frames."""
     state, vector, arena = engine.fabric.state, engine.vector, engine.arena
     counters = state.port_counters[WORKER]
-    generation = begin_burst(state, WORKER, frames[first].timestamp_ns)
+    generation = begin_burst(state, WORKER)
     count = load_frames(vector, arena, frames, data, first, size, 0, counters)
     carry_vector(vector, arena.heads, state, generation, WORKER, engine.egress)
     copies = take_queued(engine, state.forward[generation % COPIES], counters)

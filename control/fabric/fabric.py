@@ -6,6 +6,7 @@ VLANs.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,24 @@ from control.errors import UserError
 from control.fabric.plan import Plan, PortPlan, make_plan
 from control.fabric.rows import admit_row, forward_row, static_entries
 from control.model import Configuration, Limits, Port
-from dataplane.admit.build import TooManyVlanSetsError, write_admit
-from dataplane.fdb.build import TooManyStaticEntriesError, read_entries, write_rules
+from dataplane.admit.build import TooManyAddressesError, TooManyVlanSetsError, write_admit
+from dataplane.fdb.build import (
+    StaticEntry,
+    TooManyStaticEntriesError,
+    begin_epoch,
+    demand_sweep,
+    read_entries,
+    read_static_entries,
+    require_room_for_statics,
+    write_rules,
+)
+from dataplane.fdb.tables import EPOCHS
 from dataplane.forward.build import TooManyMembersError, write_forward
-from dataplane.generation.build import activate, forget_worker, free_copy, wait_until_free
+from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
 from dataplane.state import attach_state, create_state
 from dataplane.verdict import REASON_NAMES
+
+CAPACITY_ERRORS = (TooManyVlanSetsError, TooManyMembersError, TooManyStaticEntriesError, TooManyAddressesError)
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,9 @@ class Fabric:
         self.configuration: Configuration | None = None
         self.epochs: dict[int, int] = {}
         self.static_stamp = 0
-        self.statics: list[tuple[int, int, int]] = []
+        self.statics: list[StaticEntry] = []
+        self.left: list[int] | None = None
+        """Indices of ports that left in a change that is not finished, None if it is."""
 
     @classmethod
     def attach(cls, fd: int, configuration: Configuration, snapshot: dict[str, Any]) -> "Fabric":
@@ -83,9 +98,12 @@ class Fabric:
         )
         fabric.plan = make_plan(configuration, before)
         fabric.configuration = configuration
-        fabric.epochs = {int(index): epoch for index, epoch in snapshot["epochs"].items()}
-        fabric.static_stamp = snapshot["static_stamp"]
-        fabric.statics = [(domain, mac, port) for domain, mac, port in snapshot["statics"]]
+        # An agent that died within a change has written it into the tables, but not into its snapshot.
+        rules = fabric.state.fdb_rules[1 - free_copy(fabric.state.control[0])]
+        fabric.epochs = dict(enumerate(map(int, rules.ports.epoch)))
+        fabric.static_stamp = int(rules.static_stamp)
+        fabric.statics = read_static_entries(rules)
+        fabric.left = None
         return fabric
 
     def snapshot(self) -> dict[str, Any]:
@@ -93,9 +111,6 @@ class Fabric:
         document = {
             "ports": {name: plan.index for name, plan in self.plan.ports.items()},
             "domains": [[*key, number] for key, number in self.plan.domain_numbers.items()],
-            "epochs": self.epochs,
-            "static_stamp": self.static_stamp,
-            "statics": self.statics,
         }
         copied: dict[str, Any] = json.loads(json.dumps(document))
         return copied
@@ -106,24 +121,50 @@ class Fabric:
         return self.region.fd
 
     def apply(self, configuration: Configuration) -> Changes:
-        """Put ``configuration`` in force. UserError, with the old state kept, if the tables cannot hold it."""
+        """Put ``configuration`` in force.
+
+        UserError, with the old state kept, if the tables cannot hold it or a worker is stuck in the state before.
+        """
+        return self._change(configuration, void_all=False)
+
+    def flush_fdb(self) -> None:
+        """Forget every dynamic entry: each port gets a new epoch."""
+        if self.configuration is not None:
+            self._change(self.configuration, void_all=True)
+
+    def _change(self, configuration: Configuration, void_all: bool) -> Changes:
         control = self.state.control[0]
-        wait_until_free(control)
+        try:
+            self._finish_change()
+        except GenerationTimeoutError as error:
+            raise UserError(f"{error}: nothing has been changed") from error
         plan = make_plan(configuration, self.plan)
-        epochs = self._next_epochs(plan)
+        epochs = self._next_epochs(plan, void_all)
         statics = static_entries(plan)
         stamp = self.static_stamp + (statics != self.statics)
         self._write_copy(free_copy(control), configuration, plan, epochs, statics, stamp)
-        activate(control)
-        wait_until_free(control)
         changes = compare_plans(self.plan, plan)
-        self._forget_ports([self.plan.ports[port.name].index for port in changes.removed])
-        renewed = [index for index, epoch in epochs.items() if epoch != self.epochs.get(index, 0)]
-        for index in renewed:
-            self.state.fdb_head[0].macs[index] = 0
+        self._begin_ports([plan.ports[port.name].index for port in changes.added])
+        for index, epoch in epochs.items():
+            if epoch != self.epochs.get(index, 0):
+                begin_epoch(self.state.fdb_head[0], index, epoch)
+        activate(control)
+        self.left = [self.plan.ports[port.name].index for port in changes.removed]
         self.plan, self.configuration = plan, configuration
         self.epochs, self.static_stamp, self.statics = epochs, stamp, statics
+        with suppress(GenerationTimeoutError):  # Then it is for the next change to finish this one.
+            self._finish_change()
         return changes
+
+    def _finish_change(self) -> None:
+        """Wait until every worker works by the state in force, then clear what nobody uses any more."""
+        wait_until_free(self.state.control[0])
+        if self.left is None:
+            return
+        self.state.switches[0].link[self.left] = 0
+        self.state.switches[0].mirror[self.left] = 0
+        self.left = None
+        demand_sweep(self.state.fdb_head[0])
 
     def _write_copy(
         self,
@@ -131,7 +172,7 @@ class Fabric:
         configuration: Configuration,
         plan: Plan,
         epochs: dict[int, int],
-        statics: list[tuple[int, int, int]],
+        statics: list[StaticEntry],
         stamp: int,
     ) -> None:
         ports = plan.ports.values()
@@ -142,29 +183,28 @@ class Fabric:
                 {p.index: forward_row(p) for p in ports},
                 {number: (domain.vlan, domain.members) for number, domain in plan.domains.items()},
             )
+            require_room_for_statics(len(statics), len(self.state.fdb_buckets))
             max_macs = {p.index: p.port.max_macs for p in ports}
             rows = {index: (max_macs.get(index, 0), epoch) for index, epoch in epochs.items()}
             write_rules(self.state.fdb_rules[copy], configuration.timeouts.fdb_s, rows, statics, stamp)
-        except (TooManyVlanSetsError, TooManyMembersError, TooManyStaticEntriesError) as error:
+        except CAPACITY_ERRORS as error:
             raise UserError(f"{error}; use fewer") from error
 
-    def _next_epochs(self, plan: Plan) -> dict[int, int]:
+    def _next_epochs(self, plan: Plan, void_all: bool) -> dict[int, int]:
         """A port that left, or whose domains changed, gets a new epoch: what was learned there is void."""
         epochs = {port.index: 0 for port in plan.ports.values()} | self.epochs
         for name, old in self.plan.ports.items():
             new = plan.ports.get(name)
-            if new is None or new.domains != old.domains:
-                epochs[old.index] = (epochs[old.index] + 1) % 256
+            if void_all or new is None or new.domains != old.domains:
+                epochs[old.index] = (epochs[old.index] + 1) % EPOCHS
         return epochs
 
-    def _forget_ports(self, indices: list[int]) -> None:
-        """Clear what is kept by index, so that the index's next owner begins at zero."""
-        for index in indices:
-            self.state.switches[0].link[index] = 0
-            self.state.switches[0].mirror[index] = 0
-            self.state.storms[0].due_ns[index] = 0
-            for worker in range(len(self.state.port_counters)):
-                self.state.port_counters["ports"][worker, index] = 0
+    def _begin_ports(self, indices: list[int]) -> None:
+        """Clear what is kept by index: what an index's last owner left behind."""
+        self.state.switches[0].link[indices] = 0
+        self.state.switches[0].mirror[indices] = 0
+        self.state.storms[0].due_ns[indices] = 0
+        self.state.port_counters["ports"][:, indices] = 0
 
     def index_of(self, port_name: str) -> int:
         """Return a port's index; KeyError if there is none of that name."""
@@ -237,15 +277,6 @@ class Fabric:
             for entry in read_entries(self.state.fdb_buckets, rules, now_ns)
             if entry.domain in domains and entry.port in names
         ]
-
-    def flush_fdb(self) -> None:
-        """Forget every dynamic entry: each port gets a new epoch."""
-        if self.configuration is None:
-            return
-        self.epochs = {index: (epoch + 1) % 256 for index, epoch in self.epochs.items()}
-        self.apply(self.configuration)
-        for plan in self.plan.ports.values():
-            self.state.fdb_head[0].macs[plan.index] = 0
 
     def close(self) -> None:
         """Give up the descriptor; the memory goes with its last user."""

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dataplane.admit.tables import ADDRESSES_PER_PORT, STORM_CLASSES, VLAN_ROWS, VLANS
+import numpy as np
+
+from dataplane.admit.tables import ADDRESSES_PER_PORT, ADMIT_PORT_DTYPE, STORM_CLASSES, VLAN_ROWS, VLANS
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 STORM_BURST_PER_SECOND = 10
@@ -27,6 +29,10 @@ class TooManyVlanSetsError(Exception):
     """More different sets of trunk VLANs than the table has rows."""
 
 
+class TooManyAddressesError(Exception):
+    """More addresses of one port than its row holds."""
+
+
 def assign_vlan_rows(rows: dict[int, AdmitPort]) -> dict[tuple[tuple[int, int], ...], int]:
     """Give each different set of trunk VLANs a row; row 0 is the empty one."""
     sets = {row.domain_of_vlan for row in rows.values()} - {()}
@@ -36,7 +42,10 @@ def assign_vlan_rows(rows: dict[int, AdmitPort]) -> dict[tuple[tuple[int, int], 
 
 
 def write_admit(table: Any, rows: dict[int, AdmitPort]) -> None:
-    """Write the rows, by port index, into a copy of the table that is not in force."""
+    """Write the rows, by port index, into a copy of the table that is not in force.
+
+    All other ports belong nowhere: what a device of theirs still receives has no receiver.
+    """
     vlan_rows = assign_vlan_rows(rows)
     table.domain_of_vlan[: len(vlan_rows)] = 0
     for vlans, number in vlan_rows.items():
@@ -44,6 +53,7 @@ def write_admit(table: Any, rows: dict[int, AdmitPort]) -> None:
             if not 0 < vid < VLANS - 1:
                 raise ValueError(f"VLAN {vid} is not one")
             table.domain_of_vlan[number, vid] = domain
+    table.ports[:] = np.zeros((), ADMIT_PORT_DTYPE)
     for index, row in rows.items():
         write_port(table.ports[index], row, vlan_rows[row.domain_of_vlan])
 
@@ -51,7 +61,7 @@ def write_admit(table: Any, rows: dict[int, AdmitPort]) -> None:
 def write_port(port: Any, row: AdmitPort, vlan_row: int) -> None:
     """Write one port's record."""
     if len(row.addresses) > ADDRESSES_PER_PORT:
-        raise ValueError(f"{len(row.addresses)} addresses, at most {ADDRESSES_PER_PORT} fit")
+        raise TooManyAddressesError(f"{len(row.addresses)} addresses of one port, at most {ADDRESSES_PER_PORT} fit")
     port.mac = row.mac
     port.checks = row.checks
     port.vlan_mode = row.vlan_mode

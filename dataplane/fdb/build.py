@@ -6,19 +6,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataplane.fdb.tables import (
+    ABSENT,
+    BUCKET_ENTRIES,
     CLAIMED,
+    COUNTED_EPOCHS,
     EMPTY,
     EPOCH_SHIFT,
-    FLAGS_SHIFT,
+    EPOCHS,
     PORT_SHIFT,
     REMOVED,
     STATIC,
     STATIC_ENTRIES,
     TICK_SHIFT,
+    TICKS_AHEAD,
 )
+from dataplane.vector import MAX_PORTS
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 _TICK = int(TICK_SHIFT)
+
+
+StaticEntry = tuple[int, int, int]
+"""Domain, MAC and port index."""
 
 
 class TooManyStaticEntriesError(Exception):
@@ -44,7 +53,7 @@ def write_rules(
     rules: Any,
     max_age_s: int,
     ports: Mapping[int, tuple[int, int]],
-    statics: Sequence[tuple[int, int, int]],
+    statics: Sequence[StaticEntry],
     stamp: int,
 ) -> None:
     """Write ports (max_macs, epoch) by index and static entries (domain, MAC, port) into a copy not in force.
@@ -64,22 +73,53 @@ def write_rules(
         rules.static_port[n] = port
 
 
+def read_static_entries(rules: Any) -> list[StaticEntry]:
+    """Return the static entries that ``write_rules`` wrote."""
+    count = int(rules.static_entries)
+    keys, ports = rules.static_key[:count].tolist(), rules.static_port[:count].tolist()
+    return [(key >> 48, key & 0xFFFF_FFFF_FFFF, port) for key, port in zip(keys, ports, strict=True)]
+
+
+def require_room_for_statics(count: int, buckets: int) -> None:
+    """TooManyStaticEntriesError if ``count`` static entries would fill more than half of the slots."""
+    room = buckets * BUCKET_ENTRIES // 2
+    if count > room:
+        raise TooManyStaticEntriesError(
+            f"{count} static MACs over all VLANs, this table (limits.fdb) has room for {room}"
+        )
+
+
+def begin_epoch(head: Any, port: int, epoch: int) -> None:
+    """Begin to count the MACs that ``port`` has under ``epoch``, which comes into force next.
+
+    Precondition: no worker counts under the epoch before the present one any more.
+    """
+    head.macs[epoch % COUNTED_EPOCHS * MAX_PORTS + port] = 0
+
+
+def demand_sweep(head: Any) -> None:
+    """Have whoever reaches a limit sweep once more in the tick that was swept: other rules may have come in force."""
+    head.swept_tick = int(head.swept_tick) ^ (1 << 31)
+
+
 def read_entries(buckets: Any, rules: Any, now_ns: int) -> Iterator[LearnedEntry]:
     """Yield what is valid at ``now_ns``, from a table that workers go on writing."""
     keys = buckets["key"].reshape(-1).copy()
     values = buckets["value"].reshape(-1).copy()
-    used = np.flatnonzero((keys != EMPTY) & (keys != REMOVED) & (keys != CLAIMED))
+    unchanged = keys == buckets["key"].reshape(-1)
+    holds_key = (keys != EMPTY) & (keys != REMOVED) & (keys != CLAIMED)
     now = now_ns >> _TICK
-    for slot in used:
+    for slot in np.flatnonzero(holds_key & unchanged & (values != ABSENT)):
         key, value = int(keys[slot]), int(values[slot])
         port = value >> int(PORT_SHIFT) & 0xFFFF
         seen = value & 0xFFFF_FFFF
-        static = bool(value >> int(FLAGS_SHIFT) & STATIC)
-        age = (now - seen) & 0xFFFF_FFFF
+        static = bool(value & int(STATIC))
+        # A worker may have heard of a MAC since the caller looked at the clock.
+        age = max(0, (now - seen + TICKS_AHEAD) % (1 << 32) - TICKS_AHEAD)
         if static:
-            valid = seen == int(rules.static_stamp)
+            valid = (seen - int(rules.static_stamp)) % (1 << 32) < 1 << 31
         else:
-            epoch = value >> int(EPOCH_SHIFT) & 0xFF
+            epoch = value >> int(EPOCH_SHIFT) & EPOCHS - 1
             valid = age <= int(rules.max_age_ticks) and epoch == int(rules.ports[port].epoch)
         if valid:
             mac = (key & 0xFFFF_FFFF_FFFF).to_bytes(6, "little")

@@ -1,6 +1,6 @@
 """Kernels of the forwarding database: find, learn, install, sweep. ``tables.py`` has its theory of operation."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -8,25 +8,35 @@ from dataplane.fdb.tables import (
     ABSENT,
     BUCKET_ENTRIES,
     CLAIMED,
+    COUNTED_EPOCHS,
     EMPTY,
     EPOCH_SHIFT,
-    FLAGS_SHIFT,
     PORT_SHIFT,
     PROBE_LIMIT,
     REMOVED,
     STATIC,
+    TICKS_AHEAD,
 )
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
-from dataplane.memory import compare_and_swap, fetch_add, load_acquire, store_release
+from dataplane.memory import compare_and_swap, fetch_add, load_acquire
+from dataplane.vector import MAX_PORTS
 
-_STATIC_FLAG = np.uint64(STATIC) << FLAGS_SHIFT
+INSERTED: Final = 0
+BEATEN: Final = 1
+NO_ROOM: Final = 2
+
+INSTALL_ATTEMPTS: Final = 64
+"""Each further attempt at a static entry means that another worker came between."""
+
 _SEEN_MASK = np.uint64(0xFFFF_FFFF)
+_HALF = np.uint64(1 << 31)
 _WRAP = np.uint64(1 << 32)
+_AHEAD = np.uint64(TICKS_AHEAD)
 _PORT_MASK = np.uint64(0xFFFF)
-_EPOCH_MASK = np.uint64(0xFF)
+_EPOCH_MASK = np.uint64(0x7FFF)
 _ONE = np.uint32(1)
-_NONE = np.uint32(0)
+_MINUS_ONE = np.uint32(0xFFFF_FFFF)
 
 
 @inlined
@@ -48,12 +58,21 @@ def has_present_epoch(rules: Any, value: int) -> bool:
 
 
 @inlined
+def has_present_stamp(rules: Any, value: int) -> bool:
+    """Whether a static entry is of the rules' stamp, or of a later one that another worker has seen already."""
+    return ((value & _SEEN_MASK) + _WRAP - np.uint64(rules.static_stamp)) & _SEEN_MASK < _HALF
+
+
+@inlined
 def is_valid(rules: Any, value: int, now: int) -> bool:
-    """Whether an entry still counts at tick ``now``; ticks wrap after 18 years."""
-    if value & _STATIC_FLAG:
-        return value & _SEEN_MASK == np.uint64(rules.static_stamp)
-    age = (now + _WRAP - (value & _SEEN_MASK)) & _SEEN_MASK
-    return age <= np.uint64(rules.max_age_ticks) and has_present_epoch(rules, value)
+    """Whether an entry still counts at tick ``now``; so does one from a tick to come, of a worker whose clock is ahead.
+
+    Ticks wrap after 18 years.
+    """
+    if value & STATIC:
+        return has_present_stamp(rules, value)
+    age_ahead = (now + _WRAP + _AHEAD - (value & _SEEN_MASK)) & _SEEN_MASK
+    return age_ahead <= np.uint64(rules.max_age_ticks) + _AHEAD and has_present_epoch(rules, value)
 
 
 @inlined
@@ -67,7 +86,7 @@ def find_value(fdb: Any, key: int, home: int) -> int:
             found = bucket.key[k]
             if found == key:
                 value = load_acquire(bucket.value, k)
-                if load_acquire(bucket.key, k) == key:
+                if value != ABSENT and load_acquire(bucket.key, k) == key:
                     return value
             if found == EMPTY:
                 ends = True
@@ -85,7 +104,7 @@ def find_slot(fdb: Any, key: int, home: int) -> int:
         bucket = fdb.buckets[at]
         ends = False
         for k in range(BUCKET_ENTRIES):
-            if bucket.key[k] == key:
+            if bucket.key[k] == key and load_acquire(bucket.value, k) != ABSENT:
                 return at * BUCKET_ENTRIES + k
             if bucket.key[k] == EMPTY:
                 ends = True
@@ -107,7 +126,7 @@ def learn_source(fdb: Any, key: int, home: int, port: int, seen: int, now: int) 
             if value == seen:
                 return True
             if value ^ seen <= _SEEN_MASK and is_valid(fdb.rules, value, now):
-                bucket.value[k] = seen
+                compare_and_swap(bucket.value, k, value, seen)
                 return True
     return learn_slowly(fdb, key, home, port, seen, now)
 
@@ -121,56 +140,67 @@ def learn_slowly(fdb: Any, key: int, home: int, port: int, seen: int, now: int) 
         return True
     bucket = fdb.buckets[slot // BUCKET_ENTRIES]
     k = slot % BUCKET_ENTRIES
-    value = bucket.value[k]
-    valid = is_valid(fdb.rules, value, now)
-    if valid and value & _STATIC_FLAG:
+    value = load_acquire(bucket.value, k)
+    if not is_valid(fdb.rules, value, now):
+        if expire_entry(fdb, bucket, k, key, value):
+            learn_new(fdb, key, home, port, seen, now)
+        return True
+    if value & STATIC:
         return port_of(value) == np.uint64(port)
-    if valid and port_of(value) == np.uint64(port):
-        bucket.value[k] = seen
-        return True
-    if not valid:
-        remove_entry(fdb, bucket, k, key, value)
-        fdb.counters.expired += 1
-        learn_new(fdb, key, home, port, seen, now)
-        return True
-    if not has_room_at_port(fdb, port, now):
+    if port_of(value) == np.uint64(port):
+        compare_and_swap(bucket.value, k, value, seen)
+    elif has_room_at_port(fdb, port, now):
+        move_entry(fdb, bucket, k, value, seen)
+    else:
         fdb.counters.refused_port += 1
-        return True
-    count_down(fdb.head.macs, np.int64(port_of(value)))
-    fetch_add(fdb.head.macs, port, _ONE)
-    store_release(bucket.value, k, seen)
-    fdb.counters.moved += 1
     return True
 
 
 @kernel
 def learn_new(fdb: Any, key: int, home: int, port: int, seen: int, now: int) -> None:
     """Insert a MAC that has no entry, unless its port or the table is full."""
-    head = fdb.head
     if not has_room_at_port(fdb, port, now):
         fdb.counters.refused_port += 1
         return
-    if head.entries[0] >= head.entry_limit:
-        sweep_once_a_tick(fdb, now)
-    if head.entries[0] >= head.entry_limit or not insert_entry(fdb, key, home, seen):
+    outcome = NO_ROOM
+    if reserve_entry(fdb, now):
+        count_mac(fdb, seen, _ONE)
+        outcome = insert_entry(fdb, key, home, seen)
+        if outcome != INSERTED:
+            count_mac(fdb, seen, _MINUS_ONE)
+            fetch_add(fdb.head.entries, 0, _MINUS_ONE)
+    if outcome == INSERTED:
+        fdb.counters.learned += 1
+    elif outcome == NO_ROOM:
         fdb.counters.refused_table += 1
-        return
-    fetch_add(head.macs, port, _ONE)
-    fdb.counters.learned += 1
 
 
 @kernel
 def has_room_at_port(fdb: Any, port: int, now: int) -> bool:
     """Whether ``port`` may have one more MAC; what has expired is swept before the answer is no."""
-    if fdb.head.macs[port] < fdb.rules.ports[port].max_macs:
+    rules = fdb.rules.ports[port]
+    at = place_of_count(np.uint64(rules.epoch), port)
+    if load_acquire(fdb.head.macs, at) < rules.max_macs:
         return True
     sweep_once_a_tick(fdb, now)
-    return fdb.head.macs[port] < fdb.rules.ports[port].max_macs
+    return load_acquire(fdb.head.macs, at) < rules.max_macs
 
 
 @kernel
-def insert_entry(fdb: Any, key: int, home: int, value: int) -> bool:
-    """Put an entry into the first free slot from its home on; False if there is none in reach.
+def reserve_entry(fdb: Any, now: int) -> bool:
+    """Count one more entry if the table may have it; what has expired is swept before the answer is no."""
+    head = fdb.head
+    if load_acquire(head.entries, 0) >= head.entry_limit:
+        sweep_once_a_tick(fdb, now)
+    if fetch_add(head.entries, 0, _ONE) < head.entry_limit:
+        return True
+    fetch_add(head.entries, 0, _MINUS_ONE)
+    return False
+
+
+@kernel
+def insert_entry(fdb: Any, key: int, home: int, value: int) -> int:
+    """Put an entry into the first free slot from its home on; return INSERTED, BEATEN or NO_ROOM. The caller counts.
 
     Two workers may insert the same key at once, in different slots: the one further from home takes its own back.
     """
@@ -185,36 +215,63 @@ def insert_entry(fdb: Any, key: int, home: int, value: int) -> bool:
             if not compare_and_swap(bucket.key, k, found, CLAIMED):
                 continue
             bucket.value[k] = value
-            store_release(bucket.key, k, key)
-            if find_slot(fdb, key, home) != at * BUCKET_ENTRIES + k:
+            # Not a mere store: either of two who insert must see the other's key when it looks for it.
+            compare_and_swap(bucket.key, k, CLAIMED, key)
+            if find_slot(fdb, key, home) != at * BUCKET_ENTRIES + k and compare_and_swap(
+                bucket.value, k, value, ABSENT
+            ):
                 compare_and_swap(bucket.key, k, key, REMOVED)
-                return True
-            fetch_add(fdb.head.entries, 0, _ONE)
-            return True
-    return False
+                return BEATEN
+            return INSERTED
+    return NO_ROOM
 
 
 @kernel
-def remove_entry(fdb: Any, bucket: Any, k: int, key: int, value: int) -> None:
-    """Take one entry out and give back what it counted for."""
+def move_entry(fdb: Any, bucket: Any, k: int, value: int, seen: int) -> None:
+    """Let an entry lie behind another port, unless another worker has just changed it."""
+    count_mac(fdb, seen, _ONE)
+    if compare_and_swap(bucket.value, k, value, seen):
+        count_mac(fdb, value, _MINUS_ONE)
+        fdb.counters.moved += 1
+    else:
+        count_mac(fdb, seen, _MINUS_ONE)
+
+
+@kernel
+def expire_entry(fdb: Any, bucket: Any, k: int, key: int, value: int) -> bool:
+    """Take out an entry that is no longer valid; False if another worker has changed it, or takes it out."""
+    removed = remove_entry(fdb, bucket, k, key, value)
+    if removed:
+        fdb.counters.expired += 1
+    return removed
+
+
+@kernel
+def remove_entry(fdb: Any, bucket: Any, k: int, key: int, value: int) -> bool:
+    """Take one entry out if its value is still ``value``, and give back what it counted for."""
+    if value == ABSENT or not compare_and_swap(bucket.value, k, value, ABSENT):
+        return False
     has_other_empty = False
     for other in range(BUCKET_ENTRIES):
         if bucket.key[other] == EMPTY:
             has_other_empty = True
-    if not compare_and_swap(bucket.key, k, key, EMPTY if has_other_empty else REMOVED):
-        return
-    count_down(fdb.head.entries, 0)
-    if value & _STATIC_FLAG == 0 and has_present_epoch(fdb.rules, value):
-        count_down(fdb.head.macs, np.int64(port_of(value)))
+    compare_and_swap(bucket.key, k, key, EMPTY if has_other_empty else REMOVED)
+    count_mac(fdb, value, _MINUS_ONE)
+    fetch_add(fdb.head.entries, 0, _MINUS_ONE)
+    return True
 
 
 @kernel
-def count_down(counts: Any, at: int) -> None:
-    """Take one off a count that the agent may have set to zero meanwhile."""
-    while True:
-        count = load_acquire(counts, at)
-        if count == _NONE or compare_and_swap(counts, at, count, count - _ONE):
-            return
+def count_mac(fdb: Any, value: int, by: int) -> None:
+    """Count the entry of ``value`` at its port, unless it is static or of an epoch whose count is over."""
+    if value & STATIC == 0 and has_present_epoch(fdb.rules, value):
+        fetch_add(fdb.head.macs, place_of_count(value >> EPOCH_SHIFT, np.int64(port_of(value))), by)
+
+
+@inlined
+def place_of_count(epoch: int, port: int) -> int:
+    """Return where the head counts the MACs that ``port`` has under ``epoch``."""
+    return np.int64(epoch % np.uint64(COUNTED_EPOCHS)) * MAX_PORTS + port
 
 
 @kernel
@@ -229,8 +286,7 @@ def sweep_buckets(fdb: Any, first: int, count: int, now: int) -> None:
                 continue
             value = load_acquire(bucket.value, k)
             if not is_valid(fdb.rules, value, now):
-                remove_entry(fdb, bucket, k, key, value)
-                fdb.counters.expired += 1
+                expire_entry(fdb, bucket, k, key, value)
 
 
 @kernel
@@ -243,20 +299,55 @@ def sweep_once_a_tick(fdb: Any, now: int) -> None:
 
 
 @kernel
-def install_static_entries(fdb: Any, now: int) -> None:
+def install_static_entries(fdb: Any) -> None:
     """Put the rules' static entries in force: those of an earlier stamp have expired by now.
 
-    They have precedence over what was learned, and they take no room from their port's limit.
+    They have precedence over what was learned, and they take no room from their port's limit. Several workers may do
+    this at once.
     """
     rules = fdb.rules
-    head = fdb.head
     for n in range(rules.static_entries):
-        key = rules.static_key[n]
-        home = np.int64(bucket_of(key, head.multiplier, head.shift))
-        value = value_of(rules, rules.static_port[n], rules.static_stamp) | _STATIC_FLAG
+        value = value_of(rules, rules.static_port[n], rules.static_stamp) | STATIC
+        install_static_entry(fdb, rules.static_key[n], value)
+
+
+@kernel
+def install_static_entry(fdb: Any, key: int, value: int) -> None:
+    """Put one static entry in force, in the place of what is known of its MAC."""
+    home = np.int64(bucket_of(key, fdb.head.multiplier, fdb.head.shift))
+    for _ in range(INSTALL_ATTEMPTS):
         slot = find_slot(fdb, key, home)
-        if slot >= 0:
-            bucket = fdb.buckets[slot // BUCKET_ENTRIES]
-            k = slot % BUCKET_ENTRIES
-            remove_entry(fdb, bucket, k, key, bucket.value[k])
-        insert_entry(fdb, key, home, value)
+        if slot < 0:
+            fetch_add(fdb.head.entries, 0, _ONE)
+            outcome = insert_entry(fdb, key, home, value)
+            if outcome == INSERTED:
+                return
+            fetch_add(fdb.head.entries, 0, _MINUS_ONE)
+            if outcome == NO_ROOM:
+                make_room(fdb, home)
+            continue
+        bucket = fdb.buckets[slot // BUCKET_ENTRIES]
+        k = slot % BUCKET_ENTRIES
+        before = load_acquire(bucket.value, k)
+        if before == ABSENT:
+            continue
+        if before & STATIC and has_present_stamp(fdb.rules, before):
+            return
+        if compare_and_swap(bucket.value, k, before, value):
+            count_mac(fdb, before, _MINUS_ONE)
+            return
+
+
+@kernel
+def make_room(fdb: Any, home: int) -> None:
+    """Take out one entry in reach of bucket ``home`` that was learned."""
+    mask = len(fdb.buckets) - 1
+    for step in range(PROBE_LIMIT):
+        bucket = fdb.buckets[(home + step) & mask]
+        for k in range(BUCKET_ENTRIES):
+            key = bucket.key[k]
+            value = load_acquire(bucket.value, k)
+            if key in (EMPTY, REMOVED, CLAIMED) or value & STATIC:
+                continue
+            if remove_entry(fdb, bucket, k, key, value):
+                return

@@ -3,24 +3,34 @@
 It is a hash table of buckets of one cache line, four entries each. An entry is two words: the key, a filtering
 domain and a MAC address, and the value, the port and when the MAC was last heard there::
 
-    key    63      48 47                                0      value  63   56 55   48 47      32 31            0
-           +---------+----------------------------------+             +-------+-------+----------+--------------+
-           | domain  | MAC, first byte lowest           |             | flags | epoch | port     | last seen    |
-           +---------+----------------------------------+             +-------+-------+----------+--------------+
+    key    63      48 47                                0      value   63     62   48 47      32 31            0
+           +---------+----------------------------------+             +--------+-------+----------+--------------+
+           | domain  | MAC, first byte lowest           |             | static | epoch | port     | last seen    |
+           +---------+----------------------------------+             +--------+-------+----------+--------------+
 
 Invariants
   - An entry lies in the first bucket, from its home on, that had room when it came, at most ``PROBE_LIMIT`` buckets
     away. A look-up therefore ends at the first bucket with an ``EMPTY`` slot. A removed entry leaves ``EMPTY`` only
     where nothing can have gone past it, that is where its bucket has another ``EMPTY``; elsewhere it leaves
     ``REMOVED``.
-  - Several workers write: a slot is claimed by compare-and-swap (``CLAIMED``), then its value is written, then its
-    key. A reader takes the key again after the value, so it never pairs one MAC with another's port.
   - An entry counts only while it is valid: a dynamic one until it has aged, and as long as its port has the epoch that
     it was learned under (a port that leaves, or changes its VLANs, gets a new epoch, and all its entries are gone
-    without a walk); a static one as long as it carries the rules' present stamp.
+    without a walk); a static one from the time on that the rules carry its stamp, until they carry a later one.
+  - Several workers write, without locks. Whoever inserts claims a slot by compare-and-swap on its key (``CLAIMED``),
+    writes the value, then the key. After that the value decides: it changes by compare-and-swap alone, and whoever
+    changes it to ``ABSENT`` has taken the entry out, and then frees the key. So every change has one author, who
+    counts it, and a reader that takes the key again after the value never pairs one MAC with another's port.
+  - Workers' clocks and generations may be one burst apart: what a faster one has written is valid for a slower one,
+    times to come and later stamps included.
 
-Limits: ``entry_limit`` entries at half the slots or fewer, ``max_macs`` of them a port. At a limit, what has expired is
-swept first; then a new MAC is not learned, its frames are still forwarded, and the refusal is counted.
+Limits: ``entry_limit`` entries at half the slots or fewer, ``max_macs`` of them a port, static ones not counted there.
+At a limit, what has expired is swept first; then a new MAC is not learned, its frames are still forwarded, and the
+refusal is counted. Room is counted before a slot is sought, so several workers do not exceed a limit together. MACs
+are counted anew under each epoch of their port.
+
+What a lost race costs: two workers that insert one key at once, or insert past a slot while it is being emptied, may
+leave a second entry behind. It is never found before the first one and ages like any. A worker killed within an
+insertion leaves its slot claimed for good.
 """
 
 from typing import Any, Final, NamedTuple
@@ -36,19 +46,25 @@ EMPTY: Final = np.uint64(0)
 REMOVED: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 CLAIMED: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFE)
 ABSENT: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
-"""The value of no entry: its flags are none that exist."""
+"""The value of no entry, and of one that is being taken out: it has a port that cannot exist."""
 
-STATIC: Final = 1
+STATIC: Final = np.uint64(1 << 63)
 PORT_SHIFT: Final = np.uint64(32)
 EPOCH_SHIFT: Final = np.uint64(48)
-FLAGS_SHIFT: Final = np.uint64(56)
+EPOCHS: Final = 1 << 15
+"""After so many the first comes again. The whole table has been swept by then: see ``worker/kernels.py``."""
 DOMAIN_SHIFT: Final = np.uint64(48)
 
 TICK_SHIFT: Final = np.uint64(27)
 TICK_MASK: Final = np.uint64(0xFFFF_FFFF)
 """Ages are counted in ticks of 2**27 ns, 134 ms."""
+TICKS_AHEAD: Final = 8
+"""How far ahead another worker's tick may be. All read one clock, one time a burst, and no burst takes a second."""
 
 BUCKET_DTYPE: Final = np.dtype([("key", "u8", (BUCKET_ENTRIES,)), ("value", "u8", (BUCKET_ENTRIES,))], align=True)
+
+COUNTED_EPOCHS: Final = 2
+"""Workers count under two successive epochs of a port while one takes over from the other."""
 
 FDB_HEAD_DTYPE: Final = np.dtype(
     [
@@ -57,16 +73,16 @@ FDB_HEAD_DTYPE: Final = np.dtype(
         ("entry_limit", "u4"),
         ("swept_tick", "u4"),
         ("next_swept", "u4"),
-        # Arrays, so that they can be counted atomically.
+        # Arrays, so that they can be counted atomically. A port's place among the MACs is ``place_of_count``.
         ("entries", "u4", (1,)),
-        ("macs", "u4", (MAX_PORTS,)),
+        ("macs", "u4", (COUNTED_EPOCHS * MAX_PORTS,)),
     ],
     align=True,
 )
 
 STATIC_ENTRIES: Final = 4096
 
-FDB_PORT_DTYPE: Final = np.dtype([("max_macs", "u4"), ("epoch", "u1")], align=True)
+FDB_PORT_DTYPE: Final = np.dtype([("max_macs", "u4"), ("epoch", "u2")], align=True)
 
 FDB_RULES_DTYPE: Final = np.dtype(
     [

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dataplane.forward.tables import FLOOD_MEMBERS
+import numpy as np
+
+from dataplane.forward.tables import FLOOD_MEMBERS, FORWARD_PORT_DTYPE
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ def write_forward(
     table: Any, ports: Mapping[int, ForwardPort], domains: Mapping[int, tuple[int, Sequence[int]]]
 ) -> None:
     """Write ports by index, and domains (VLAN, member indices) by number, into a copy that is not in force."""
+    table.ports[:] = np.zeros((), FORWARD_PORT_DTYPE)
     for index, row in ports.items():
         table.ports[index].native_domain = row.native_domain
         table.ports[index].traits = row.traits

@@ -10,7 +10,7 @@ PATIENCE_S = 5.0
 
 
 class GenerationTimeoutError(Exception):
-    """A worker went on using an old generation: it is stuck, or it is dead and nobody said so."""
+    """Workers went on using an old generation: they are stuck, or dead and nobody said so."""
 
 
 def free_copy(control: Any) -> int:
@@ -28,7 +28,8 @@ def wait_until_free(control: Any, sleep: Callable[[float], None] = time.sleep) -
     waited_s = 0.0
     while any(used not in (ASLEEP, control.active[0]) for used in control.in_use):
         if waited_s > PATIENCE_S:
-            raise GenerationTimeoutError(f"generations in use: {list(map(int, control.in_use))}")
+            stuck = [worker for worker, used in enumerate(control.in_use) if used not in (ASLEEP, control.active[0])]
+            raise GenerationTimeoutError(f"no answer for {PATIENCE_S:.0f} s from worker {', '.join(map(str, stuck))}")
         sleep(0.001)
         waited_s += 0.001
 

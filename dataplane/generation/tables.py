@@ -19,4 +19,4 @@ CONTROL_DTYPE: Final = np.dtype(
     align=True,
 )
 """``active`` is the generation in force, 0 before the first; ``in_use`` is each worker's; ``barrier`` means nothing,
-it is there to be written atomically; ``installed_stamp`` says which static FDB entries worker 0 has put in force."""
+it is there to be written atomically; ``installed_stamp`` says which static FDB entries workers have put in force."""

@@ -55,7 +55,7 @@ def run_worker(lane: Any) -> int:
             return INTERRUPTED if last_error() == EINTR else WAIT_FAILED
         now_ns = monotonic_ns(lane.devices.timespec)
         empty_rounds = 0 if ready > 0 else empty_rounds + 1
-        generation = begin_burst(lane.state, lane.worker, now_ns)
+        generation = begin_burst(lane.state, lane.worker)
         called = serve_devices(lane, generation, ready, now_ns)
         keep_house(lane, generation, now_ns)
         if called or lane.devices.failures:

@@ -99,7 +99,7 @@ def carry_frames(
     for _ in range(rounds):
         done = 0
         while done < len(frames):
-            generation = begin_burst(state, worker, frames[done].timestamp_ns + np.uint64(shift_ns))
+            generation = begin_burst(state, worker)
             done += load_frames(vector, arena, frames, data, done, size, shift_ns, counters)
             carry_vector(vector, arena.heads, state, generation, worker, egress)
             discard_queued(vector, egress, counters)

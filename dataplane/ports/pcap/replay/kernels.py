@@ -127,7 +127,7 @@ def replay_frames(lane: Any, frames: Any, data: Any, first: int, last: int, size
         take_frames(lane, frames, data, first, min(first + size, last), shift_ns)
         if vector.count == 0:
             break
-        generation = begin_burst(state, 0, vector.timestamp_ns[0])
+        generation = begin_burst(state, 0)
         carry_vector(vector, lane.arena.heads, state, generation, 0, lane.egress)
         record_queued(lane, state.forward[generation % COPIES])
         settle_vector(vector, state.port_counters[0])
