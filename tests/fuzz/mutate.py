@@ -3,6 +3,7 @@
 A frame whose MACs nobody else uses is only ever flooded, so most frames get stations of the configuration for MACs.
 """
 
+import struct
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -101,5 +102,10 @@ def mutated(random: Random, corpus: Sequence[bytes]) -> bytes:
 
 def fuzzed(random: Random) -> bytes:
     """Return a frame of scapy's fuzz(), between two stations. It draws from the global generator: seed that, too."""
-    layers = random.choice(LAYERS)()
-    return bytes(header(random_mac(random, 0.2), random_mac(random, 0.03)) / fuzz(layers))
+    macs = header(random_mac(random, 0.2), random_mac(random, 0.03))
+    for _ in range(100):
+        try:
+            return bytes(macs / fuzz(random.choice(LAYERS)()))
+        except (ValueError, TypeError, struct.error):
+            continue  # now and then scapy draws what it cannot build
+    raise RuntimeError("scapy built no frame in a hundred attempts")
