@@ -21,6 +21,7 @@ from dataplane.fdb.build import (
     begin_epoch,
     demand_sweep,
     read_entries,
+    read_epochs,
     read_static_entries,
     require_room_for_statics,
     write_rules,
@@ -100,7 +101,7 @@ class Fabric:
         fabric.configuration = configuration
         # An agent that died within a change has written it into the tables, but not into its snapshot.
         rules = fabric.state.fdb_rules[1 - free_copy(fabric.state.control[0])]
-        fabric.epochs = dict(enumerate(map(int, rules.ports.epoch)))
+        fabric.epochs = read_epochs(rules)
         fabric.static_stamp = int(rules.static_stamp)
         fabric.statics = read_static_entries(rules)
         fabric.left = None

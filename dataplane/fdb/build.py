@@ -73,6 +73,12 @@ def write_rules(
         rules.static_port[n] = port
 
 
+def read_epochs(rules: Any) -> dict[int, int]:
+    """Return the epochs of all ports that are beyond their first."""
+    epochs = rules["ports"]["epoch"]
+    return {int(index): int(epochs[index]) for index in np.flatnonzero(epochs)}
+
+
 def read_static_entries(rules: Any) -> list[StaticEntry]:
     """Return the static entries that ``write_rules`` wrote."""
     count = int(rules.static_entries)
