@@ -62,10 +62,15 @@ def things_to_try(ports: Sequence[Port]) -> list[tuple[str, str]]:
 
 def how_to_call(run_dir: Path) -> str:
     """Return how a user calls `tapestry` from here, with the run directory where it is not the usual one."""
-    called, found = Path(sys.argv[0]), shutil.which("tapestry")
-    is_on_path = found is not None and Path(found).resolve() == called.resolve()
-    name = "tapestry" if is_on_path else os.path.relpath(called)
-    return name if run_dir == default_run_dir() else f"TAPESTRY_RUN_DIR={run_dir} {name}"
+    return our_name() if run_dir == default_run_dir() else f"TAPESTRY_RUN_DIR={run_dir} {our_name()}"
+
+
+def our_name() -> str:
+    """Return the shortest way to name this command in this folder: `tapestry` where PATH finds it."""
+    called, found = Path(sys.argv[0]).absolute(), shutil.which("tapestry")
+    if found is not None and Path(found).resolve() == called.resolve():
+        return "tapestry"
+    return min(os.path.relpath(called), str(called), key=len)
 
 
 async def _show_table(instance: "Instance") -> None:

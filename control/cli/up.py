@@ -66,16 +66,31 @@ def _count(number: int, noun: str) -> str:
 def _serve(path: Path, run_dir: Path | None, watch: bool, demo: bool) -> None:
     from control.agent.lifecycle import Options, run_agent
     from control.agent.rundir import default_run_dir
-    from control.cli.faces import Demonstration, say_ready
-    from control.host.rootless import enter_rootless, is_root_lacking
+    from control.cli.faces import Demonstration, our_name, say_ready
+    from control.host.rootless import is_root_lacking
 
     place = (run_dir or default_run_dir()).absolute()
     face = Demonstration(place) if demo else say_ready
     if is_root_lacking():
         if not demo:
             raise UserError(
-                f"the fabric needs root for its TAPs and namespaces: `sudo tapestry up {path}`; or see it without "
-                f"root, in a network of its own, with `tapestry up --demo {path}`"
+                f"the fabric needs root for its TAPs and namespaces: `sudo {our_name()} up {path}`; or see it without "
+                f"root, in a network of its own, with `{our_name()} up --demo {path}`"
             )
-        enter_rootless()
+        _become_root_somewhere(place)
     run_agent(Options(path.absolute(), place, face, watch))
+
+
+def _become_root_somewhere(place: Path) -> None:
+    """Move into a network of our own, or into that of an instance whose agent died: its workers are still there."""
+    from control.agent.record import read_record
+    from control.agent.rundir import RunDir
+    from control.host.enter import enter_namespace
+    from control.host.rootless import enter_rootless
+
+    record = read_record(RunDir(place).record)
+    for worker in record.workers if record else ():
+        if worker.process.is_alive():
+            enter_namespace(None, worker.process.pid)
+            return
+    enter_rootless()

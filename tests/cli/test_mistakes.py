@@ -95,9 +95,9 @@ def test_without_root_it_says_what_to_type(tmp_path: Path) -> None:
     (tmp_path / "tapestry.yaml").write_text("networks: [{name: blue}]\n")
     code = (
         "import control.host.rootless as r; r.is_root_lacking = lambda: True\n"
-        "import sys; sys.argv[1:] = ['up']; from control.cli import main; main()"
+        "import sys; sys.argv[:] = ['bin/tapestry', 'up']; from control.cli import main; main()"
     )
     done = subprocess.run([TAPESTRY[0], "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert "`sudo tapestry up tapestry.yaml`" in done.stderr
-    assert "`tapestry up --demo tapestry.yaml`" in done.stderr
+    assert "`sudo bin/tapestry up tapestry.yaml`" in done.stderr
+    assert "`bin/tapestry up --demo tapestry.yaml`" in done.stderr
