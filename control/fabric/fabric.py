@@ -197,7 +197,7 @@ class Fabric:
         for name, old in self.plan.ports.items():
             new = plan.ports.get(name)
             if void_all or new is None or new.domains != old.domains:
-                epochs[old.index] = (epochs[old.index] + 1) % EPOCHS
+                epochs[old.index] = (epochs.get(old.index, 0) + 1) % EPOCHS
         return epochs
 
     def _begin_ports(self, indices: list[int]) -> None:
