@@ -28,7 +28,8 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """A TAP device named ``ifname``; ``netns`` is a name, a path such as /proc/1/ns/net, or None for the agent's own."""
+    """A TAP device named ``ifname``; ``netns`` is a name, a path such as /proc/1/ns/net, or None for the agent's
+    own."""
 
     ifname: str
     netns: str | None = None
@@ -125,7 +126,8 @@ class Configuration:
     limits: Limits = field(default_factory=Limits)
 
     def network(self, name: str) -> Network:
-        """Return the network of that name; KeyError if there is none (validation rules that out for ports' networks)."""
+        """Return the network of that name; KeyError if there is none (validation rules that out for ports'
+        networks)."""
         for network in self.networks:
             if network.name == name:
                 return network

@@ -11,9 +11,11 @@ of them and of whatever else shapes the machine code. Nothing in such a folder c
 import hashlib
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 KERNEL_PACKAGES = ("dataplane", "encap", "nat")
 KEPT_CACHES = 6
+DIGEST_BYTES = 10
 
 OPTIONS_OF_NUMBA: Any = numba.config
 JIT_DISABLED = bool(OPTIONS_OF_NUMBA.DISABLE_JIT)
@@ -32,7 +35,7 @@ JIT_DISABLED = bool(OPTIONS_OF_NUMBA.DISABLE_JIT)
 
 def source_digest(root: Path) -> str:
     """Return a digest of every Python source below ``root`` that kernels may be compiled from."""
-    digest = hashlib.blake2b(digest_size=10)
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for package in KERNEL_PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
@@ -53,33 +56,39 @@ def cache_home() -> Path:
     return Path(os.environ.get("TAPESTRY_CACHE_DIR") or os.path.join(base, "tapestry", "kernels"))
 
 
-def select_cache() -> Path:
-    """Make numba keep its compiled code in the folder of the present sources; return that folder."""
-    root = Path(__file__).resolve().parent.parent
-    folder = cache_home() / source_digest(root)
+def use_cache(folder: Path) -> bool:
+    """Make numba keep its compiled code in ``folder``; False if it cannot be written.
+
+    Then there is no cache at all: numba's own choice would lie beside the sources and could be stale.
+    """
     try:
         is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        if is_new:
-            drop_old_caches(folder.parent)
+        os.utime(folder)
     except OSError:
-        pass  # A home that cannot be written costs the cache: numba then falls back to its own choice of folder.
+        return False
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    if is_new:
+        drop_old_caches(folder.parent)
     OPTIONS_OF_NUMBA.CACHE_DIR = str(folder)
-    return folder
+    return True
 
 
 def drop_old_caches(home: Path) -> None:
-    """Remove all but the newest few cache folders, so that edits do not fill the disk."""
-    folders = sorted((f for f in home.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime, reverse=True)
-    for folder in folders[KEPT_CACHES:]:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove all but the few cache folders that were used last, so that edits do not fill the disk."""
+    with suppress(OSError):  # Another process may be at the same.
+        caches = [folder for folder in home.iterdir() if re.fullmatch(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}", folder.name)]
+        caches.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+        for folder in caches[KEPT_CACHES:]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-CACHE_FOLDER = select_cache()
+CACHE_FOLDER = cache_home() / source_digest(Path(__file__).resolve().parent.parent)
 
 
 OPTIONS: dict[str, Any] = {
-    "cache": True,
+    "cache": use_cache(CACHE_FOLDER),
     "nogil": True,  # a worker's other threads may run meanwhile
     "error_model": "numpy",  # division does not raise
     "_nrt": False,  # no allocation, and so no reference counts: those cost half of the packet rate

@@ -35,8 +35,6 @@ SLOT_BYTES: Final = FRAME_AT + HEAD_BYTES
 SPILL_BYTES: Final = 65536
 
 MAX_PORTS: Final = 1024
-FLOOD: Final = 0xFFFF
-"""The egress of a frame that goes to every member of its filtering domain."""
 
 assert SLOT_BYTES % (2 * LINE_BYTES) == LINE_BYTES
 assert SLOT_BYTES % 8 == 0
@@ -67,7 +65,6 @@ VECTOR_DTYPE: Final = np.dtype(
         # What becomes of it.
         ("verdict", *column("u1")),
         ("reason", *column("u1")),
-        ("egress", *column("u2")),
         ("copies", *column("u2")),
         # Scratch that one stage leaves for its own second pass.
         ("source_bucket", *column("u4")),

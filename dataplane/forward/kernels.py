@@ -17,7 +17,6 @@ from dataplane.forward.tables import HAIRPIN, ISOLATED
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.memory import prefetch
-from dataplane.vector import FLOOD
 from dataplane.verdict import (
     FORWARD,
     NO_RECEIVER,
@@ -34,7 +33,7 @@ from dataplane.wire import MAC_GROUP_BIT
 def forward_frames(vector: Any, tables: Any, egress: Any) -> None:
     """Learn every frame's source and queue the frame for where its destination is.
 
-    Reads: domain, MACs, in_port, timestamp_ns. Writes: the FDB, egress queues, verdict, the egress column.
+    Reads: domain, MACs, in_port, timestamp_ns. Writes: the FDB, egress queues, verdict.
     Precondition: the egress queues are empty. Order effects: none.
     """
     prefetch_buckets(vector, tables.fdb)
@@ -90,7 +89,6 @@ def send_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int, po
     elif switches.link[port] == 0:
         drop(vector, i, PORT_DOWN)
     else:
-        vector.egress[i] = port
         enqueue(egress, port, i)
 
 
@@ -115,7 +113,6 @@ def flood_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int) -
         if switches.link[port] != 0:
             enqueue(egress, port, i)
             queued += 1
-    vector.egress[i] = FLOOD
     if queued == 0:
         drop(vector, i, ISOLATED_REASON if others > 0 and allowed == 0 else NO_RECEIVER)
 
