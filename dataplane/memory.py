@@ -42,7 +42,7 @@ def _loader(bits: int, swap: bool) -> Any:
             value = builder.load(pointer, align=1)
             return builder.bswap(value) if swap else value
 
-        return numba_type(array, offset), generate
+        return numba_type(array, types.intp), generate
 
     return intrinsic(load)
 
@@ -59,7 +59,7 @@ def _storer(bits: int, swap: bool) -> Any:
             builder.store(value, pointer, align=1)
             return context.get_dummy_value()
 
-        return types.void(array, offset, numba_type), generate
+        return types.void(array, types.intp, numba_type), generate
 
     return intrinsic(store)
 
@@ -72,7 +72,7 @@ def _copy_line_intrinsic(typing_context: Any, target: Any, target_at: Any, sourc
         builder.store(builder.load(origin, align=1), to, align=1)
         return context.get_dummy_value()
 
-    return types.void(target, target_at, source, source_at), generate
+    return types.void(target, types.intp, source, types.intp), generate
 
 
 def _copy_bytes_intrinsic(
@@ -84,7 +84,7 @@ def _copy_bytes_intrinsic(
         cgutils.raw_memcpy(builder, to, origin, arguments[4], 1)
         return context.get_dummy_value()
 
-    return types.void(target, target_at, source, source_at, types.int64), generate
+    return types.void(target, types.intp, source, types.intp, types.int64), generate
 
 
 def _prefetch_intrinsic(typing_context: Any, array: Any, index: Any) -> Any:
@@ -132,7 +132,7 @@ def _copy_from_intrinsic(typing_context: Any, target: Any, target_at: Any, addre
         cgutils.raw_memcpy(builder, to, origin, arguments[3], 1)
         return context.get_dummy_value()
 
-    return types.void(target, target_at, types.uintp, types.int64), generate
+    return types.void(target, types.intp, types.uintp, types.int64), generate
 
 
 def _load_acquire_intrinsic(typing_context: Any, array: Any, index: Any) -> Any:
@@ -170,42 +170,49 @@ def _fetch_add_intrinsic(typing_context: Any, array: Any, index: Any, amount: An
 
 
 if JIT_DISABLED:
+    # Offsets become Python's integers, since a sum of small ones would wrap around.
 
-    def load_u16(array: Any, offset: int) -> np.uint16:
-        return np.uint16(int.from_bytes(array[offset : offset + 2].tobytes(), "little"))
+    def _load(array: Any, offset: Any, width: int, order: Any) -> int:
+        at = int(offset)
+        return int.from_bytes(array[at : at + width].tobytes(), order)
 
-    def load_u64(array: Any, offset: int) -> np.uint64:
-        return np.uint64(int.from_bytes(array[offset : offset + 8].tobytes(), "little"))
+    def load_u16(array: Any, offset: Any) -> np.uint16:
+        return np.uint16(_load(array, offset, 2, "little"))
 
-    def load_u16_be(array: Any, offset: int) -> np.uint16:
-        return np.uint16(int.from_bytes(array[offset : offset + 2].tobytes(), "big"))
+    def load_u64(array: Any, offset: Any) -> np.uint64:
+        return np.uint64(_load(array, offset, 8, "little"))
 
-    def load_u32_be(array: Any, offset: int) -> np.uint32:
-        return np.uint32(int.from_bytes(array[offset : offset + 4].tobytes(), "big"))
+    def load_u16_be(array: Any, offset: Any) -> np.uint16:
+        return np.uint16(_load(array, offset, 2, "big"))
 
-    def load_u64_be(array: Any, offset: int) -> np.uint64:
-        return np.uint64(int.from_bytes(array[offset : offset + 8].tobytes(), "big"))
+    def load_u32_be(array: Any, offset: Any) -> np.uint32:
+        return np.uint32(_load(array, offset, 4, "big"))
 
-    def _store(array: Any, offset: int, value: Any, width: int, order: Any) -> None:
-        array[offset : offset + width] = np.frombuffer(int(value).to_bytes(width, order), np.uint8)
+    def load_u64_be(array: Any, offset: Any) -> np.uint64:
+        return np.uint64(_load(array, offset, 8, "big"))
 
-    def store_u16(array: Any, offset: int, value: Any) -> None:
+    def _store(array: Any, offset: Any, value: Any, width: int, order: Any) -> None:
+        at = int(offset)
+        array[at : at + width] = np.frombuffer(int(value).to_bytes(width, order), np.uint8)
+
+    def store_u16(array: Any, offset: Any, value: Any) -> None:
         _store(array, offset, value, 2, "little")
 
-    def store_u32(array: Any, offset: int, value: Any) -> None:
+    def store_u32(array: Any, offset: Any, value: Any) -> None:
         _store(array, offset, value, 4, "little")
 
-    def store_u64(array: Any, offset: int, value: Any) -> None:
+    def store_u64(array: Any, offset: Any, value: Any) -> None:
         _store(array, offset, value, 8, "little")
 
-    def store_u16_be(array: Any, offset: int, value: Any) -> None:
+    def store_u16_be(array: Any, offset: Any, value: Any) -> None:
         _store(array, offset, value, 2, "big")
 
-    def copy_line(target: Any, target_at: int, source: Any, source_at: int) -> None:
-        target[target_at : target_at + LINE_BYTES] = source[source_at : source_at + LINE_BYTES]
+    def copy_line(target: Any, target_at: Any, source: Any, source_at: Any) -> None:
+        copy_bytes(target, target_at, source, source_at, LINE_BYTES)
 
-    def copy_bytes(target: Any, target_at: int, source: Any, source_at: int, count: int) -> None:
-        target[target_at : target_at + count] = source[source_at : source_at + count]
+    def copy_bytes(target: Any, target_at: Any, source: Any, source_at: Any, count: Any) -> None:
+        to, origin, length = int(target_at), int(source_at), int(count)
+        target[to : to + length] = source[origin : origin + length]
 
     def load_u16_at(address: int) -> np.uint16:
         return np.uint16(ctypes.c_uint16.from_address(int(address)).value)
@@ -216,8 +223,9 @@ if JIT_DISABLED:
     def store_u32_at(address: int, value: Any) -> None:
         ctypes.c_uint32.from_address(int(address)).value = int(value)
 
-    def copy_from(target: Any, target_at: int, address: int, count: int) -> None:
-        target[target_at : target_at + count] = np.frombuffer(ctypes.string_at(int(address), int(count)), np.uint8)
+    def copy_from(target: Any, target_at: Any, address: Any, count: Any) -> None:
+        to, length = int(target_at), int(count)
+        target[to : to + length] = np.frombuffer(ctypes.string_at(int(address), length), np.uint8)
 
     def prefetch(array: Any, index: int) -> None:
         pass
