@@ -27,12 +27,14 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run one campaign; return the exit status."""
     options = parse_arguments()
-    from tests.fuzz.campaign import Budget, run_campaign  # imports kernels: after the environment is set
+    from tests.fuzz.broken_files import load_files  # imports kernels: after the environment is set
+    from tests.fuzz.campaign import Budget, Corpus, run_campaign
     from tests.fuzz.corpus import captures_folder, load_corpus
 
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
-    corpus = load_corpus(options.captures or captures_folder(), random.Random(seed))
-    print(f"seed {seed}, {len(corpus)} frames to begin from", flush=True)
+    folder, draw = options.captures or captures_folder(), random.Random(seed)
+    corpus = Corpus(load_corpus(folder, draw), load_files(folder, draw))
+    print(f"seed {seed}, {len(corpus.frames)} frames and {len(corpus.files)} files to begin from", flush=True)
     if options.frames is not None:
         budget = Budget(frames=options.frames)
     else:

@@ -16,6 +16,7 @@ from control.model import Configuration
 from tests.arrival_files import in_replay_order
 from tests.drive import run_switch
 from tests.fuzz import regressions
+from tests.fuzz.broken_files import complaint_about_file, damaged, keep_file
 from tests.fuzz.minimise import minimise
 from tests.fuzz.mutate import fuzzed, mutated
 from tests.fuzz.oracle import hold
@@ -25,6 +26,7 @@ from tests.replayed import run_replayed
 from tests.runs import Arrival
 
 BATCH = 2048
+FILES_A_ROUND = 10
 VECTORS = (1, 2, 7, 32, 256, 1024)
 REPORT_EVERY_S = 10.0
 
@@ -55,9 +57,10 @@ class Way(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a campaign did."""
+    """What a campaign did. ``files`` are damaged captures that were read."""
 
     frames: int = 0
+    files: int = 0
     rounds: int = 0
     seconds: float = 0.0
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -68,13 +71,21 @@ class Tally:
 
     def progress(self) -> str:
         rate = self.frames / self.seconds if self.seconds else 0.0
-        return f"{self.frames} frames in {self.rounds} rounds, {rate:,.0f} frames/s, {len(self.failures)} failures"
+        done = f"{self.frames} frames in {self.rounds} rounds, {self.files} damaged files"
+        return f"{done}, {rate:,.0f} frames/s, {len(self.failures)} failures"
+
+
+class Corpus(NamedTuple):
+    """What inputs are made from: frames, and whole capture files."""
+
+    frames: Sequence[bytes]
+    files: Sequence[bytes]
 
 
 def run_campaign(
     seed: int,
     budget: Budget,
-    corpus: Sequence[bytes],
+    corpus: Corpus,
     say: Callable[[str], None],
     folder: Path = regressions.FOLDER,
     most_failures: int = 5,
@@ -89,7 +100,8 @@ def run_campaign(
         if time.monotonic() - reported >= REPORT_EVERY_S:
             reported = time.monotonic()
             say(tally.progress())
-        run_round(f"{seed}.{number}", budget.next_batch(tally.frames), corpus, say, folder, tally)
+        run_round(f"{seed}.{number}", budget.next_batch(tally.frames), corpus.frames, say, folder, tally)
+        read_damaged_files(f"{seed}.{number}.files", corpus.files, say, folder, tally)
     return tally
 
 
@@ -113,6 +125,20 @@ def run_round(
     name = regressions.keep(configuration, small, complaint, folder)
     tally.failures.append(name)
     say(f"kept as {name}, {len(small)} frames of {len(arrivals)}: {complaint[:600]}")
+
+
+def read_damaged_files(
+    round_seed: str, files: Sequence[bytes], say: Callable[[str], None], folder: Path, tally: Tally
+) -> None:
+    """Read a few capture files with damage, and keep those that are read wrongly."""
+    random = Random(round_seed)
+    for _ in range(FILES_A_ROUND):
+        data = damaged(random, random.choice(files))
+        complaint = complaint_about_file(data, random.choice((1, 3, 64)))
+        tally.files += 1
+        if complaint:
+            tally.failures.append(keep_file(data, folder))
+            say(f"round {round_seed}, kept as {tally.failures[-1]}: {complaint[:600]}")
 
 
 def draw_arrivals(random: Random, configuration: Configuration, frames: int, corpus: Sequence[bytes]) -> list[Arrival]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.campaign import Budget, Tally, run_campaign
+from tests.fuzz import broken_files
+from tests.fuzz.campaign import Budget, Corpus, Tally, run_campaign
 from tests.fuzz.corpus import CRAFTED
 from tests.scale import scaled
 
@@ -15,7 +16,7 @@ FRAMES = scaled(3000, jit_off=50)
 
 def campaign(seed: int, folder: Path) -> Tally:
     """Return a short campaign's tally."""
-    return run_campaign(seed, Budget(frames=FRAMES), CRAFTED, print, folder)
+    return run_campaign(seed, Budget(frames=FRAMES), Corpus(CRAFTED, broken_files.CRAFTED), print, folder)
 
 
 def test_a_short_campaign_finds_nothing(seed: int, tmp_path: Path) -> None:

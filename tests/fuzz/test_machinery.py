@@ -8,7 +8,8 @@ import pytest
 
 from tests.arrival_files import captures_of, in_replay_order
 from tests.drive import run_naive
-from tests.fuzz import regressions
+from tests.fuzz import broken_files, regressions
+from tests.fuzz.broken_files import damaged, keep_file, kept_files
 from tests.fuzz.corpus import CRAFTED, frames_of
 from tests.fuzz.minimise import minimise
 from tests.fuzz.mutate import MUTATIONS, mutated
@@ -108,3 +109,15 @@ def test_mutations_take_any_frame(mutation, seed: int) -> None:  # type: ignore[
 
 def test_one_seed_mutates_one_way() -> None:
     assert mutated(Random(3), CRAFTED) == mutated(Random(3), CRAFTED)
+
+
+def test_damage_spares_what_says_which_format_it_is(seed: int) -> None:
+    random = Random(seed)
+    for whole in broken_files.CRAFTED:
+        assert all(damaged(random, whole)[:4] == whole[:4] for _ in range(100))
+
+
+def test_a_file_that_is_read_wrongly_is_kept(tmp_path: Path) -> None:
+    name = keep_file(broken_files.CRAFTED[0], tmp_path)
+    assert [path.name for path in kept_files(tmp_path)] == [name]
+    assert kept_files(tmp_path)[0].read_bytes() == broken_files.CRAFTED[0]
