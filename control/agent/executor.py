@@ -54,14 +54,18 @@ class Executor:
             raise UserError("\n".join(missing))
 
     async def execute(self, plan: Sequence[Action], *, strict: bool) -> None:
-        """Take the steps in order; devices, which come last, are opened side by side.
+        """Take the steps in the plan's order, those of a kind side by side.
 
         A device that cannot be opened is a UserError when ``strict``, after the others were opened; else it is waited
         for.
         """
-        for action in plan:
-            if not isinstance(action, OpenPort):
-                await self._take(action)
+        await asyncio.gather(*(self._close(action.device) for action in plan if isinstance(action, ClosePort)))
+        await self._settle_namespaces(
+            removed=[action.name for action in plan if isinstance(action, RemoveNamespace)],
+            made=[action.name for action in plan if isinstance(action, MakeNamespace)],
+        )
+        changes = [action.after for action in plan if isinstance(action, ReconfigurePort)]
+        await asyncio.gather(*(self._reconfigure(device) for device in changes))
         devices = [action.device for action in plan if isinstance(action, OpenPort)]
         results = await asyncio.gather(*(self._open(device, strict) for device in devices), return_exceptions=True)
         refused = []
@@ -77,7 +81,7 @@ class Executor:
         """Let go of every device, and remove every namespace that was made."""
         await asyncio.gather(*(keeper.close() for keeper in self.keepers.values()))
         self.keepers.clear()
-        self._around.namespaces.remove_all()
+        await asyncio.to_thread(self._around.namespaces.remove, self._around.namespaces.made)
         self.applied = Committed()
 
     def hear_link(self, change: LinkChange) -> None:
@@ -92,20 +96,19 @@ class Executor:
             if keeper.index == index:
                 keeper.hear_failure(error_number)
 
-    async def _take(self, action: Action) -> None:
-        match action:
-            case ClosePort(device):
-                await self.keepers.pop(device.port).close()
-                self._forget_device(device.port)
-            case RemoveNamespace(name):
-                self._around.namespaces.remove(name)
-                self.applied = replace(self.applied, namespaces=self.applied.namespaces - {name})
-            case MakeNamespace(name):
-                self._around.namespaces.ensure(name)
-                self.applied = replace(self.applied, namespaces=self.applied.namespaces | {name})
-            case ReconfigurePort(_, after):
-                await self.keepers[after.port].reconfigure(after)
-                self._note_device(after)
+    async def _close(self, device: Device) -> None:
+        await self.keepers.pop(device.port).close()
+        self._forget_device(device.port)
+
+    async def _settle_namespaces(self, *, removed: list[str], made: list[str]) -> None:
+        await asyncio.to_thread(self._around.namespaces.remove, removed)
+        self.applied = replace(self.applied, namespaces=self.applied.namespaces.difference(removed))
+        await asyncio.to_thread(self._around.namespaces.ensure, made)
+        self.applied = replace(self.applied, namespaces=self.applied.namespaces.union(made))
+
+    async def _reconfigure(self, device: Device) -> None:
+        await self.keepers[device.port].reconfigure(device)
+        self._note_device(device)
 
     async def _open(self, device: Device, strict: bool) -> None:
         keeper = self._new_keeper(device)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REMEMBER_AFTER_S = 0.02
+
 
 class NoSuchPortError(UserError):
     """Asked for a port that is not there."""
@@ -58,12 +60,13 @@ class Instance:
         self.state = "starting"
         self._attached: tuple[AttachedPort, ...] = before.attached if before else ()
         self._record = record
+        self._remembering: asyncio.TimerHandle | None = None
         self._changing = asyncio.Lock()
         self._owners = Owners(self._owner_is_gone)
         self._watch = system.watch_links(lambda change: self._executor.hear_link(change))
         made = before.made_namespaces if before else frozenset()
         self._namespaces = Namespaces(system, record, made)
-        around = Surroundings(system, self._namespaces, workers, self._watch, self._set_link, self._remember)
+        around = Surroundings(system, self._namespaces, workers, self._watch, self._set_link, self._remember_soon)
         self._executor = Executor(around, fabric.index_of, Committed({}, made))
 
     @property
@@ -84,9 +87,10 @@ class Instance:
         """Go on where the agent before this one stopped, then put ``configuration`` in force by its difference."""
         async with self._changing:
             self.configuration = before.configuration or configuration
-            known = {port.name for port in self.configuration.ports}
-            devices = {self.fabric.index_of(d.port): d for d in before.open_devices if d.port in known}
-            held = {index: device for index, device in devices.items() if index in handed_over.ports}
+            # What was written down is older than what the workers hold, where the agent died in between.
+            devices = {**commit_to(self.configuration).devices, **{d.port: d for d in before.open_devices}}
+            indexes = {self.fabric.index_of(port.name): port.name for port in self.configuration.ports}
+            held = {index: devices[indexes[index]] for index in handed_over.ports if indexes.get(index) in devices}
             self._executor.applied = Committed({}, self._namespaces.made | namespaces_of(held.values()))
             self._executor.adopt(held.values())
             for index in set(handed_over.ports) - set(held):
@@ -104,7 +108,7 @@ class Instance:
             attached = ports_named(self.configuration, [port.name for port in self._attached])
             loaded = await asyncio.to_thread(load_configuration, self.path, self.configuration, attached)
             configuration, kept = keep_capacities(loaded.configuration, self.configuration)
-            await self._apply(configuration, strict=False)
+            await self._change(configuration, strict=False)
             self.warnings = (*loaded.warnings, *kept)
         for warning in self.warnings:
             log.warning("%s", warning)
@@ -117,13 +121,13 @@ class Instance:
             port = parse_port(entry, self.configuration)
             if isinstance(port.attachment, Pcap):
                 raise UserError(f"port {port.name}: a pcap port is for `tapestry replay`; attach a tap or a nic")
-            before, attached = self.configuration, self._attached
+            attached = self._attached
             self._attached = (*attached, AttachedPort(port.name, owner))
             try:
-                await self._apply(with_port(before, port), strict=True)
+                await self._change(with_port(self.configuration, port), strict=True)
             except UserError:
                 self._attached = attached
-                await self._apply(before, strict=False)
+                self._remember()
                 raise
         if owner is not None:
             self._owners.watch(port.name, owner)
@@ -137,7 +141,7 @@ class Instance:
                 raise UserError(f"port {name} stands in {self.path}: take it out there, and `tapestry reload`")
             self._owners.forget(name)
             self._attached = tuple(port for port in self._attached if port.name != name)
-            await self._apply(without_port(self.configuration, name), strict=False)
+            await self._change(without_port(self.configuration, name), strict=False)
 
     async def flush_fdb(self) -> None:
         """Forget every address that was learned."""
@@ -153,12 +157,14 @@ class Instance:
             self._watch.close()
             await self.workers.stop()
             await self._executor.close()
+            self._remember()
             self.fabric.close()
 
     def leave(self) -> None:
         """Leave workers, devices and namespaces to the next agent."""
         self._owners.close()
         self._watch.close()
+        self._remember()
         self.workers.hang_up()
 
     def require_port(self, name: str) -> None:
@@ -173,6 +179,16 @@ class Instance:
     def hear_worker_end(self, worker: int) -> None:
         """Take in that a worker process has ended: the tables must not wait for it."""
         self.fabric.forget_worker(worker)
+
+    async def _change(self, configuration: Configuration, *, strict: bool) -> None:
+        """Put another configuration in force; UserError, with the old one in force, if that fails on the way."""
+        before = self.configuration
+        try:
+            await self._apply(configuration, strict=strict)
+        except UserError:
+            if self.configuration is not before:
+                await self._apply(before, strict=False)
+            raise
 
     async def _apply(self, configuration: Configuration, *, strict: bool) -> None:
         plan = plan_actions(self._executor.applied, commit_to(configuration))
@@ -195,8 +211,16 @@ class Instance:
         if any(known.name == port for known in self.configuration.ports):
             self.fabric.set_link(port, up)
 
+    def _remember_soon(self) -> None:
+        """Write down what the next agent must know, once for changes that come together."""
+        if self._remembering is None:
+            self._remembering = asyncio.get_running_loop().call_later(REMEMBER_AFTER_S, self._remember)
+
     def _remember(self) -> None:
         """Write down what the next agent must know."""
+        if self._remembering is not None:
+            self._remembering.cancel()
+            self._remembering = None
         self._record.update(
             workers=self.workers.records,
             configuration=self.configuration,

@@ -188,7 +188,7 @@ class PortKeeper:
     def _open_device(self) -> PortDescriptor:
         around = self._around
         if self.device.make_netns and self.device.netns is not None:
-            around.namespaces.ensure(self.device.netns)
+            around.namespaces.ensure([self.device.netns])
         return around.system.open_device(self.device)
 
     async def _release(self, state: PortState, reason: str) -> None:

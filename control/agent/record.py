@@ -107,7 +107,7 @@ def write_record(path: Path, record: Record) -> None:
     }
     temporary = path.with_suffix(".new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-        json.dump(document, file)
+        file.write(json.dumps(document))  # Not dump, which encodes in Python, many times slower.
     os.replace(temporary, path)
 
 

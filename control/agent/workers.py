@@ -9,6 +9,7 @@ import contextlib
 import errno
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from control.agent.channel import Message
@@ -19,7 +20,9 @@ from control.agent.worker import COMMAND, HandedOver, PortDescriptor, Worker, Wo
 log = logging.getLogger(__name__)
 
 RESTART_DELAYS_S = (0.0, 0.2, 1.0, 5.0)
-"""Waits before a replacement; the last one repeats. A worker that came up starts again from the first."""
+"""Waits before a replacement; the last one repeats. After ``STEADY_S`` of good service it is the first one again."""
+
+STEADY_S = 30.0
 
 
 class WorkerPool:
@@ -137,7 +140,7 @@ class WorkerPool:
         self._receiver.pop(index, None)
         await self._on_each_ready_worker(lambda worker: worker.close_port(index))
         if port is not None:
-            os.close(port.fd)
+            await asyncio.to_thread(os.close, port.fd)  # The last one takes a TAP with it: some 20 ms.
 
     async def stop(self) -> None:
         """End all workers and close all descriptors."""
@@ -146,8 +149,7 @@ class WorkerPool:
             supervisor.cancel()
         await asyncio.gather(*self._supervisors, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in self.workers.values()))
-        for port in self._ports.values():
-            os.close(port.fd)
+        await asyncio.gather(*(asyncio.to_thread(os.close, port.fd) for port in self._ports.values()))
         self._ports.clear()
         for index in self.workers:
             self._run_dir.worker_socket(index).unlink(missing_ok=True)
@@ -173,10 +175,12 @@ class WorkerPool:
 
     async def _supervise(self, index: int) -> None:
         """Replace the process of ``index`` whenever it ends."""
-        failures = 0
+        failures, ready_at = 0, time.monotonic()
         while True:
             worker = self.workers[index]
             await worker.wait()
+            if time.monotonic() - ready_at >= STEADY_S:
+                failures = 0
             self._on_worker_end(index)
             self._renew_rings(index)
             log.warning("%s: a new one takes its place", worker.describe_end())
@@ -191,7 +195,7 @@ class WorkerPool:
                 log.error("%s", error)
                 await self.workers[index].stop()
                 continue
-            failures = 0
+            ready_at = time.monotonic()
             log.info("worker %d is back", index)
 
     async def _on_each_ready_worker(self, act: Callable[[Worker], Awaitable[None]]) -> None:

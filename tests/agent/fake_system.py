@@ -37,6 +37,7 @@ class FakeSystem:
 
     namespaces: set[str] = field(default_factory=set)
     refused: dict[Place, str] = field(default_factory=dict)
+    unmakeable: set[str] = field(default_factory=set)
     down: set[Place] = field(default_factory=set)
     devices: dict[Place, int] = field(default_factory=dict)
     settings: dict[Place, Device] = field(default_factory=dict)
@@ -67,6 +68,8 @@ class FakeSystem:
             raise UserError(f"namespace '{netns}' does not exist")
 
     def make_namespace(self, name: str) -> bool:
+        if name in self.unmakeable:
+            raise UserError(f"cannot make namespace '{name}'")
         is_new = name not in self.namespaces
         self.namespaces.add(name)
         return is_new

@@ -155,6 +155,20 @@ def test_a_wrong_file_is_refused_and_the_old_state_kept(tmp_path: Path) -> None:
         scene.play(scenario)
 
 
+def test_a_namespace_that_cannot_be_made_refuses_the_reload_and_the_old_state_is_kept(tmp_path: Path) -> None:
+    async def scenario(scene: Scene, instance: Instance) -> None:
+        scene.system.unmakeable.add("nc")
+        scene.write(TWO_PORTS + "  - {name: c, network: blue, tap: {netns: nc, ifname: eth0, make_netns: true}}\n")
+        with pytest.raises(UserError, match="cannot make namespace 'nc'"):
+            await instance.reload()
+        assert states(instance) == {"a": "up", "b": "up"}
+        assert scene.system.namespaces == {"na"}
+        assert scene.system.opened == ["a", "b"]
+
+    with stage(tmp_path, TWO_PORTS) as scene:
+        scene.play(scenario)
+
+
 def test_what_a_running_fabric_cannot_change_stays_and_is_told(tmp_path: Path) -> None:
     async def scenario(scene: Scene, instance: Instance) -> None:
         scene.write(TWO_PORTS.replace("workers: 2", "workers: 3") + "limits: {fdb: 1024}\n")
