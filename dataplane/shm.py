@@ -60,10 +60,9 @@ def create_region(sections: Sections, parameters: dict[str, int], shared: bool) 
 
 
 def read_parameters(fd: int) -> dict[str, int]:
-    """Return the parameters kept in the first page of a region."""
+    """Return the parameters kept in the first page of a region; LayoutError if there are none."""
     try:
-        document = json.loads(os.pread(fd, HEADER_BYTES, 0).rstrip(b"\0"))
-        return {name: int(value) for name, value in document["parameters"].items()}
+        return {name: int(value) for name, value in _read_header(fd)["parameters"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LayoutError("the memory does not begin with a header that can be read") from error
 
@@ -71,11 +70,21 @@ def read_parameters(fd: int) -> dict[str, int]:
 def attach_region(fd: int, sections: Sections) -> Region:
     """Map a region that another process made; LayoutError if its layout is not ``sections``."""
     parameters = read_parameters(fd)
-    document = json.loads(os.pread(fd, HEADER_BYTES, 0).rstrip(b"\0"))
-    if document.get("layout") != layout_digest(sections):
+    if _read_header(fd).get("layout") != layout_digest(sections):
         raise LayoutError("the memory was laid out by another version of tapestry: stop it and start it again")
     size = _offsets(sections)[1]
+    found = os.fstat(fd).st_size
+    if found != size:
+        raise LayoutError(f"the memory has {found} bytes, expected {size}")
     return Region(_views(mmap.mmap(fd, size), sections), parameters, fd, size)
+
+
+def _read_header(fd: int) -> dict[str, Any]:
+    try:
+        document = json.loads(os.pread(fd, HEADER_BYTES, 0).rstrip(b"\0"))
+    except (OSError, ValueError) as error:
+        raise LayoutError("the memory does not begin with a header that can be read") from error
+    return document if isinstance(document, dict) else {}
 
 
 def _offsets(sections: Sections) -> tuple[dict[str, int], int]:

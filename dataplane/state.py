@@ -13,9 +13,9 @@ from dataplane.admit.tables import ADMIT_DTYPE, STORMS_DTYPE
 from dataplane.counters import LEARNING_COUNTERS_DTYPE, WORKER_COUNTERS_DTYPE
 from dataplane.fdb.tables import BUCKET_DTYPE, FDB_HEAD_DTYPE, FDB_RULES_DTYPE, Fdb, bucket_count, initialize_fdb
 from dataplane.forward.tables import FORWARD_DTYPE
-from dataplane.generation.tables import CONTROL_DTYPE, COPIES
+from dataplane.generation.tables import CONTROL_DTYPE, COPIES, MAX_WORKERS
 from dataplane.mirror.tables import MIRROR_RING_DTYPE
-from dataplane.shm import Region, attach_region, create_region, read_parameters
+from dataplane.shm import LayoutError, Region, attach_region, create_region, read_parameters
 from dataplane.vector import MAX_PORTS
 
 SWITCHES_DTYPE: Final = np.dtype([("link", "u1", (MAX_PORTS,)), ("mirror", "u1", (MAX_PORTS,))], align=True)
@@ -68,6 +68,8 @@ def sections(parameters: dict[str, int]) -> dict[str, tuple[np.dtype[Any], tuple
 
 def create_state(fdb_entries: int, workers: int, shared: bool, seed: int | None = None) -> tuple[State, Region]:
     """Make empty tables. ``seed`` fixes the hash secrets, for runs that must repeat; None draws them."""
+    if not 1 <= workers <= MAX_WORKERS:
+        raise ValueError(f"{workers} workers: expected 1 to {MAX_WORKERS}")
     parameters = {"fdb_entries": fdb_entries, "workers": workers}
     region = create_region(sections(parameters), parameters, shared)
     random = np.random.default_rng(seed)
@@ -77,5 +79,8 @@ def create_state(fdb_entries: int, workers: int, shared: bool, seed: int | None 
 
 def attach_state(fd: int) -> tuple[State, Region]:
     """Map the tables behind a memfd that another process made; LayoutError if they are of another version."""
-    region = attach_region(fd, sections(read_parameters(fd)))
+    parameters = read_parameters(fd)
+    if set(parameters) != {"fdb_entries", "workers"}:
+        raise LayoutError(f"the memory's header names {sorted(parameters)}: that is no fabric of this version")
+    region = attach_region(fd, sections(parameters))
     return State(**region.arrays), region

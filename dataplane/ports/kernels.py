@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dataplane.jit import inlined, kernel
+from dataplane.libc import EBADF, EBADFD, ECONNRESET, ENETDOWN, ENODEV, ENXIO, EPIPE
 from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
 
 
@@ -31,6 +32,12 @@ def point_iovecs(iovecs: Any, vector: Any, arena: Any, i: int, virtio_bytes: int
     iovecs[3] = vector.head_length[i]
     iovecs[4] = np.uint64(arena.tails.ctypes.data) + np.uint64(i * SPILL_BYTES)
     iovecs[5] = vector.tail_length[i]
+
+
+@inlined
+def means_gone(error: int) -> bool:
+    """Whether a write that failed with this errno met no device any more; others refuse the one frame."""
+    return error in (EBADF, EBADFD, ENODEV, ENXIO, ENETDOWN, EPIPE, ECONNRESET)
 
 
 @kernel

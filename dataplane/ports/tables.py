@@ -48,7 +48,6 @@ MMSGHDR_DTYPE: Final = np.dtype(
 DEVICE_DTYPE: Final = np.dtype(
     [
         ("kind", "u1"),
-        ("receives", "u1"),
         ("failed", "i4"),
         ("descriptor", "i4"),
         # The packet ring of a NIC: where it is mapped, its slots, and the slot to be read next.

@@ -55,6 +55,8 @@ def transmit_vector(lane: Any, generation: int) -> None:
             transmit_tap(lane, generation, port)
         elif device.failed == 0 and device.kind == NIC:
             transmit_nic(lane, generation, port)
+        else:
+            lane.state.port_counters[lane.worker].ports[port].transmit_errors += egress.count[port]
         egress.count[port] = 0
     egress.ports = 0
 
@@ -65,7 +67,7 @@ def transmit_tap(lane: Any, generation: int, port: int) -> None:
     vector, heads = lane.vector, lane.arena.heads
     forward = lane.state.forward[generation % COPIES]
     for k in range(lane.egress.count[port]):
-        i = lane.egress.queue[port, k]
+        i = np.int64(lane.egress.queue[port, k])
         dressed = dress_frame(vector, heads, forward, port, i)
         note_copy(lane, port, i, send_tap(lane.devices, port, vector, lane.arena, i))
         undress_frame(vector, heads, i, dressed)
@@ -80,12 +82,13 @@ def transmit_nic(lane: Any, generation: int, port: int) -> None:
     while first < lane.egress.count[port]:
         messages = min(np.int64(lane.egress.count[port]) - first, MESSAGES)
         for m in range(messages):
-            dress_frame(vector, heads, forward, port, queue[first + m])
-            add_message(lane.devices, vector, lane.arena, m, queue[first + m])
-        taken = send_nic(lane.devices, port, messages)
+            i = np.int64(queue[first + m])
+            dress_frame(vector, heads, forward, port, i)
+            add_message(lane.devices, vector, lane.arena, m, i)
+        send_nic(lane.devices, port, messages)
         for m in range(messages):
-            i = queue[first + m]
-            note_copy(lane, port, i, m < taken)
+            i = np.int64(queue[first + m])
+            note_copy(lane, port, i, lane.devices.messages[m].sent_bytes != 0)
             undress_frame(vector, heads, i, needs_tag(vector, forward, port, i))
         first += messages
 

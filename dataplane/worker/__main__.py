@@ -4,7 +4,9 @@ import argparse
 import os
 import signal
 import socket
+from contextlib import suppress
 
+from dataplane.generation.tables import MAX_WORKERS
 from dataplane.vector import DEFAULT_VECTOR, VECTOR_CAPACITY
 
 
@@ -29,15 +31,18 @@ def main() -> None:
     arguments = parser.parse_args()
     if not 1 <= arguments.vector <= VECTOR_CAPACITY:
         parser.error(f"--vector: expected 1 to {VECTOR_CAPACITY}, found {arguments.vector}")
+    if not 0 <= arguments.index < MAX_WORKERS:
+        parser.error(f"--index: expected 0 to {MAX_WORKERS - 1}, found {arguments.index}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The agent may connect while the compiler is still being imported.
     listener = listen(arguments.socket)
-    from dataplane.worker.service import Service
-
     try:
+        from dataplane.worker.service import Service
+
         Service(listener, arguments.index, arguments.vector).serve()
     finally:
-        os.unlink(arguments.socket)
+        with suppress(FileNotFoundError):
+            os.unlink(arguments.socket)
 
 
 main()

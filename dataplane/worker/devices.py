@@ -11,6 +11,7 @@ import numpy as np
 
 from dataplane.ports.tables import MAX_DESCRIPTORS, NIC, NO_DEVICE, TAP
 from dataplane.vector import MAX_PORTS
+from dataplane.worker.messages import PortRequest
 
 KINDS = {"tap": TAP, "nic": NIC}
 NO_PORT = MAX_PORTS
@@ -47,34 +48,39 @@ class Devices:
         """Undo ``watch_socket``."""
         self.epoll.unregister(descriptor)
 
-    def open_port(self, index: int, kind: str, receives: bool, options: dict[str, Any], descriptor: int) -> None:
-        """Take a device over; OSError if it cannot be used, with the descriptor closed."""
-        self.close_port(index)
-        device = Device(descriptor, kind, receives, options)
+    def open_port(self, request: PortRequest, descriptor: int) -> None:
+        """Take a device over, instead of the port's present one; OSError if it cannot be used.
+
+        The descriptor belongs to the devices from now on, and is closed if that fails.
+        """
+        self.close_port(request.index)
+        device = Device(descriptor, request.kind, request.receives, request.options)
+        row = self.record.ports[request.index]
         try:
             if descriptor >= MAX_DESCRIPTORS:
                 raise OSError(errno.EMFILE, "too many open descriptors")
-            row = self.record.ports[index]
-            if kind == "nic":
+            if request.kind == "nic":
                 self._map_ring(row, device)
             os.set_blocking(descriptor, False)
-            if receives:
+            if request.receives:
                 self.epoll.register(descriptor, select.EPOLLIN)
         except OSError:
             os.close(descriptor)
             raise
-        self.record.port_of_descriptor[descriptor] = index
+        self.record.port_of_descriptor[descriptor] = request.index
         row.descriptor = descriptor
         row.failed = 0
-        row.receives = receives
-        row.kind = KINDS[kind]
-        self.open[index] = device
+        row.kind = KINDS[request.kind]
+        self.open[request.index] = device
 
     def _map_ring(self, row: Any, device: Device) -> None:
         options = device.options
         slots_per_block = options["block_size"] // options["frame_size"]
         size = options["frame_count"] // slots_per_block * options["block_size"]
-        device.ring = mmap.mmap(device.descriptor, size)
+        try:
+            device.ring = mmap.mmap(device.descriptor, size)
+        except (ValueError, OverflowError) as error:
+            raise OSError(errno.EINVAL, f"no ring of {size} bytes: {error}") from error
         row.ring = np.frombuffer(device.ring, np.uint8).ctypes.data
         row.slot_bytes = options["frame_size"]
         row.slots = options["frame_count"]
@@ -87,7 +93,9 @@ class Devices:
             return
         self.record.ports[index].kind = NO_DEVICE
         self.record.port_of_descriptor[device.descriptor] = NO_PORT
-        os.close(device.descriptor)  # Which also takes it out of the epoll set, unless somebody else holds it too.
+        if device.receives:  # The agent holds the device too: closing alone would leave it in the set.
+            self.epoll.unregister(device.descriptor)
+        os.close(device.descriptor)
 
     def take_failed(self) -> list[tuple[int, int]]:
         """Close the devices that failed since the last call; return (index, errno) of each."""

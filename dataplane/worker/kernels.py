@@ -33,8 +33,8 @@ SLEEP_MS: Final = 500
 SWEEP_SHARE: Final = 64
 """Every tick, one part in so many of the FDB is swept of what has expired."""
 
-EPOLLIN: Final = 0x1
 EPOLLERR: Final = 0x8
+EPOLLHUP: Final = 0x10
 
 
 @kernel
@@ -80,7 +80,7 @@ def serve_devices(lane: Any, generation: int, ready: int, now_ns: int) -> bool:
         else:
             receive_tap(devices, port, vector, lane.iovecs, now_ns)
         note_received(lane, port, before)
-        if vector.count == before and devices.events[e].events & EPOLLERR:
+        if vector.count == before and devices.events[e].events & (EPOLLERR | EPOLLHUP):
             fail_device(devices, port, EBADFD)
         if vector.count == devices.vector_limit:
             carry_burst(lane, generation)

@@ -13,14 +13,28 @@ from typing import Any
 import numba
 from numba.core import event
 
-from dataplane.jit import KERNELS
+from dataplane.jit import JIT_DISABLED, KERNELS
+from dataplane.shm import LayoutError
 from dataplane.state import attach_state
-from dataplane.worker.devices import Devices
+from dataplane.worker.devices import KINDS, Devices
 from dataplane.worker.kernels import CONTROL_READY, DEVICE_FAILED, INTERRUPTED, run_worker
-from dataplane.worker.lane import make_lane
-from dataplane.worker.messages import AgentGoneError, Message, close_all, receive_message, send_message
+from dataplane.worker.lane import Lane, make_lane
+from dataplane.worker.messages import (
+    AgentGoneError,
+    Message,
+    MessageError,
+    brief,
+    close_all,
+    read_index,
+    read_port_request,
+    receive_message,
+    send_message,
+)
 
 PORTS_PER_MESSAGE = 64
+AGENT_PATIENCE_S = 5.0
+"""How long an agent may let a full socket stand before it counts as gone: packets wait meanwhile."""
+OPERATIONS = ("attach", "open_port", "close_port", "hand_over", "stop")
 
 
 class CompileReporter(event.Listener):
@@ -43,6 +57,22 @@ class CompileReporter(event.Listener):
 
     def on_end(self, happening: event.Event) -> None:
         pass
+
+
+def compile_loop(lane: Lane) -> None:
+    """Compile the loop, or load it from the cache; with the JIT off there is nothing to do."""
+    if not JIT_DISABLED:
+        loop: Any = run_worker
+        loop.compile((numba.typeof(lane),))
+
+
+def readable(sockets: list[socket.socket], patience_ms: int | None) -> list[socket.socket]:
+    """Return which sockets have something to read, after ``patience_ms`` at the latest; None waits for ever."""
+    poll = select.poll()  # select() knows no descriptor from 1024 on.
+    for each in sockets:
+        poll.register(each, select.POLLIN)
+    ready = {descriptor for descriptor, _ in poll.poll(patience_ms)}
+    return [each for each in sockets if each.fileno() in ready]
 
 
 class Service:
@@ -78,16 +108,18 @@ class Service:
             self.tell({"op": "port_failed", "index": index, "errno": error})
 
     def answer_agent(self) -> None:
-        """Accept a connection or handle one message, whichever has come."""
+        """Accept a connection or handle one message, whichever has come; before the tables have, wait for one."""
+        patience_ms = None if self.lane.state is None else 0
         waiting = [self.listener] if self.connection is None else [self.connection, self.listener]
-        ready, _, _ = select.select(waiting, [], [], None if self.lane.state is None else 0)
-        if self.connection in ready and self.connection is not None:
+        ready = readable(waiting, patience_ms)
+        if self.connection is not None and self.connection in ready:
             try:
                 self.handle(*receive_message(self.connection))
             except AgentGoneError:
                 self.hang_up()
         elif self.listener in ready:
             connection, _ = self.listener.accept()
+            connection.settimeout(AGENT_PATIENCE_S)
             self.hang_up()  # An agent that comes while another is connected is its successor.
             self.connection = connection
             self.devices.watch_socket(connection.fileno())
@@ -108,43 +140,61 @@ class Service:
         except AgentGoneError:
             self.hang_up()
 
-    def handle(self, message: Message, descriptors: list[int]) -> None:
-        """Do what the agent asks."""
-        operation = message.get("op")
-        if operation == "attach" and descriptors and self.lane.state is None:
-            self.attach(descriptors.pop(0))
-        elif operation == "open_port" and descriptors:
-            self.open_port(message, descriptors.pop(0))
+    def handle(self, message: Message | None, descriptors: list[int]) -> None:
+        """Do what the agent asks, or say why not; descriptors that nobody wanted are closed."""
+        try:
+            self.obey(message, descriptors)
+        except (MessageError, LayoutError) as error:
+            self.tell({"op": "refused", "reason": str(error)})
+        finally:
+            close_all(descriptors)
+
+    def obey(self, message: Message | None, descriptors: list[int]) -> None:
+        """Do what the agent asks, taking the descriptors that are wanted; MessageError if it cannot be understood."""
+        operation = message.get("op") if message else None
+        if message is None:
+            raise MessageError("expected a JSON object")
+        if operation == "attach":
+            self.attach(descriptors)
+        elif operation == "open_port":
+            self.open_port(message, descriptors)
         elif operation == "close_port":
-            self.devices.close_port(message["index"])
-            self.tell({"op": "port_closed", "index": message["index"]})
+            index = read_index(message)
+            self.devices.close_port(index)
+            self.tell({"op": "port_closed", "index": index})
         elif operation == "hand_over":
             self.hand_over()
         elif operation == "stop":
             self.stopped = True
         else:
-            self.tell({"op": "refused", "message": message})
-        close_all(descriptors)
+            raise MessageError(f"op: expected one of {', '.join(OPERATIONS)}, found {brief(operation)}")
 
-    def attach(self, memory_fd: int) -> None:
+    def attach(self, descriptors: list[int]) -> None:
         """Map the tables and load the kernels, telling of each that has to be compiled."""
         started = time.monotonic()
-        self.memory_fd = memory_fd
-        self.lane = self.lane._replace(state=attach_state(memory_fd)[0])
+        if self.lane.state is not None or not descriptors:
+            raise MessageError("attach: expected one memory, once")
+        state, _ = attach_state(descriptors[0])
+        workers = len(state.port_counters)
+        if not self.lane.worker < workers:
+            raise MessageError(f"attach: expected tables for worker {self.lane.worker}, found {workers} workers")
+        self.memory_fd = descriptors.pop(0)
+        self.lane = self.lane._replace(state=state)
         with event.install_listener("numba:compile", CompileReporter(self.tell)):
-            loop: Any = run_worker
-            loop.compile((numba.typeof(self.lane),))
+            compile_loop(self.lane)
         self.tell({"op": "ready", "pid": os.getpid(), "load_s": round(time.monotonic() - started, 3)})
 
-    def open_port(self, message: Message, descriptor: int) -> None:
+    def open_port(self, message: Message, descriptors: list[int]) -> None:
         """Begin to serve a device."""
-        index = message["index"]
+        request = read_port_request(message, tuple(KINDS))
+        if not descriptors:
+            raise MessageError("open_port: expected a descriptor")
         try:
-            self.devices.open_port(index, message["kind"], message["receive"], message["options"], descriptor)
+            self.devices.open_port(request, descriptors.pop(0))
         except OSError as error:
-            self.tell({"op": "port_failed", "index": index, "errno": error.errno or 0})
+            self.tell({"op": "port_failed", "index": request.index, "errno": error.errno or 0})
         else:
-            self.tell({"op": "port_open", "index": index})
+            self.tell({"op": "port_open", "index": request.index})
 
     def hand_over(self) -> None:
         """Give a new agent all that it needs: the tables' memory and the devices."""
@@ -157,9 +207,10 @@ class Service:
                 for index, device in batch
             ]
             descriptors = [device.descriptor for _, device in batch]
-            if first:
+            memory = first and self.memory_fd >= 0
+            if memory:
                 descriptors.insert(0, self.memory_fd)
             self.tell(
-                {"op": "handed_over", "memory": first, "ports": described, "more": bool(ports)}, tuple(descriptors)
+                {"op": "handed_over", "memory": memory, "ports": described, "more": bool(ports)}, tuple(descriptors)
             )
             first = False

@@ -3,8 +3,8 @@
 from typing import Any
 
 from dataplane.jit import kernel
-from dataplane.libc import EAGAIN, EINTR, EIO, ENOBUFS, last_error, readv, writev
-from dataplane.ports.kernels import fail_device, finish_received, point_iovecs
+from dataplane.libc import EAGAIN, EINTR, EPIPE, last_error, readv, writev
+from dataplane.ports.kernels import fail_device, finish_received, means_gone, point_iovecs
 from dataplane.ports.tables import IOVECS_PER_FRAME
 from dataplane.vector import VIRTIO_BYTES
 
@@ -20,8 +20,8 @@ def receive_tap(devices: Any, port: int, vector: Any, iovecs: Any, now_ns: int) 
     while vector.count < devices.vector_limit:
         i = vector.count
         got = readv(device.descriptor, iovecs[i].ctypes.data, IOVECS_PER_FRAME)
-        if got < 0:
-            error = last_error()
+        if got <= 0:
+            error = last_error() if got < 0 else EPIPE  # Nothing at all, not even a header: the other end has hung up.
             if error == EINTR:
                 continue
             if error != EAGAIN:
@@ -33,7 +33,8 @@ def receive_tap(devices: Any, port: int, vector: Any, iovecs: Any, now_ns: int) 
 
 @kernel
 def send_tap(devices: Any, port: int, vector: Any, arena: Any, i: int) -> bool:
-    """Write frame ``i`` to the TAP; False if it was refused (link down: EIO) or the device is gone."""
+    """Write frame ``i`` to the TAP; False if it was refused (link down: EIO; bad header: EINVAL) or the device is
+    gone."""
     device = devices.ports[port]
     point_iovecs(devices.send_iovecs[0], vector, arena, i, VIRTIO_BYTES)
     while True:
@@ -42,6 +43,6 @@ def send_tap(devices: Any, port: int, vector: Any, arena: Any, i: int) -> bool:
         error = last_error()
         if error == EINTR:
             continue
-        if error not in (EIO, EAGAIN, ENOBUFS):
+        if means_gone(error):
             fail_device(devices, port, error)
         return False
