@@ -31,6 +31,7 @@ DIGEST_BYTES = 10
 
 OPTIONS_OF_NUMBA: Any = numba.config
 JIT_DISABLED = bool(OPTIONS_OF_NUMBA.DISABLE_JIT)
+CHECKS_BOUNDS = bool(OPTIONS_OF_NUMBA.BOUNDSCHECK)
 
 
 def source_digest(root: Path) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dataplane.admit.kernels import drop
+from dataplane.drop import drop
 from dataplane.jit import kernel
 from dataplane.verdict import CONSUME, DROP, FORWARD, TRANSMIT_FAILED
 

@@ -20,7 +20,7 @@ from control.replay.summary import Summary
 from dataplane.ports.pcap.files import read_only
 from dataplane.ports.pcap.replay.build import empty_recording, make_recording
 from dataplane.ports.pcap.replay.kernels import replay_frames
-from dataplane.ports.pcap.replay.tables import Lane
+from dataplane.ports.pcap.replay.tables import ReplayLane
 from dataplane.ports.pcap.report.build import make_no_report, make_report
 from dataplane.ports.pcap.tables import make_frames
 from dataplane.vector import make_arena, make_egress, make_vector
@@ -75,7 +75,7 @@ class Engine:
                 self.empty()
 
     def _run(self, window: Window, first: int, last: int, shift_ns: int) -> int:
-        lane = Lane(*self.buffers, self.fabric.state, self.recording, self.report)
+        lane = ReplayLane(*self.buffers, self.fabric.state, self.recording, self.report)
         size = self.job.vector
         reached: int = replay_frames(lane, window.frames, window.data, first, last, size, np.uint64(shift_ns))
         return reached

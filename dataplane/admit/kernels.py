@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from dataplane.admit.tables import BROADCAST, CHECK_ADDRESSES, CHECK_MAC, MULTICAST, TRANSPARENT, TRUNK
+from dataplane.drop import drop
 from dataplane.ethernet import strip_tag
-from dataplane.jit import inlined, kernel
+from dataplane.jit import kernel
 from dataplane.memory import load_u16_be, load_u32_be, load_u64, load_u64_be
+from dataplane.token_bucket import take_token
 from dataplane.verdict import (
-    DROP,
     FORWARD,
     RESERVED_MULTICAST,
     SOURCE_MAC_MULTICAST,
@@ -51,13 +52,6 @@ _LINK_LOCAL_SHIFT = np.uint64(54)
 _MAPPED_MASK = np.uint64(0xFFFF_FFFF_0000_0000)
 
 
-@inlined
-def drop(vector: Any, i: int, reason: int) -> None:
-    """End frame ``i`` with its one reason."""
-    vector.verdict[i] = DROP
-    vector.reason[i] = reason
-
-
 @kernel
 def admit_frames(vector: Any, heads: Any, admit: Any, storms: Any) -> None:
     """Decide which frames may enter, and to which filtering domain they belong.
@@ -84,6 +78,9 @@ def admit_frames(vector: Any, heads: Any, admit: Any, storms: Any) -> None:
         vector.domain[i] = port.native_domain
         if port.vlan_mode != TRANSPARENT and not classify_vlan(vector, heads, admit, port, i):
             continue
+        if vector.domain[i] == 0:
+            drop(vector, i, VLAN_NOT_MEMBER)
+            continue
         if port.checks and not check_source(vector, heads, port, i):
             continue
         if destination & MAC_GROUP_BIT:
@@ -92,7 +89,7 @@ def admit_frames(vector: Any, heads: Any, admit: Any, storms: Any) -> None:
 
 @kernel
 def classify_vlan(vector: Any, heads: Any, admit: Any, port: Any, i: int) -> bool:
-    """Give frame ``i`` the domain of its VLAN and take its tag off; False if it was dropped.
+    """Give frame ``i`` the domain of its VLAN and take its tag off; False if it was dropped. Domain 0 is none.
 
     A priority tag (VID 0) is an untagged frame with a priority. An 802.1ad tag is payload.
     """
@@ -109,9 +106,6 @@ def classify_vlan(vector: Any, heads: Any, admit: Any, port: Any, i: int) -> boo
                 vector.domain[i] = 0
         if vector.domain[i] != 0:
             strip_tag(vector, heads, i, tci)
-    if vector.domain[i] == 0:
-        drop(vector, i, VLAN_NOT_MEMBER)
-        return False
     return True
 
 
@@ -174,22 +168,6 @@ def owns_address(port: Any, high: int, low: int) -> bool:
 def admit_group(vector: Any, port: Any, storms: Any, i: int) -> None:
     """Hold a broadcast or multicast frame against its port's storm limit."""
     storm_class = BROADCAST if vector.destination_mac[i] == MAC_BROADCAST else MULTICAST
-    if not take_token(storms.due_ns[vector.in_port[i]], port, storm_class, vector.timestamp_ns[i]):
+    cost, burst = port.storm_cost_ns[storm_class], port.storm_burst_ns[storm_class]
+    if not take_token(storms.due_ns[vector.in_port[i]], storm_class, cost, burst, vector.timestamp_ns[i]):
         drop(vector, i, STORM_BROADCAST if storm_class == BROADCAST else STORM_MULTICAST)
-
-
-@kernel
-def take_token(due_ns: Any, port: Any, storm_class: int, now_ns: int) -> bool:
-    """Take one token from a bucket, which is full at the start; False if there is none.
-
-    The bucket is kept as the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371): a
-    frame moves it ``storm_cost_ns`` ahead and may not move it further than ``storm_burst_ns`` from now.
-    """
-    cost = port.storm_cost_ns[storm_class]
-    if cost == _ZERO:
-        return True
-    due = max(due_ns[storm_class], now_ns) + cost
-    if due - now_ns > port.storm_burst_ns[storm_class]:
-        return False
-    due_ns[storm_class] = due
-    return True

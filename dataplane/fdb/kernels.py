@@ -276,17 +276,42 @@ def place_of_count(epoch: int, port: int) -> int:
 
 @kernel
 def sweep_buckets(fdb: Any, first: int, count: int, now: int) -> None:
-    """Take out what has expired by tick ``now`` from ``count`` buckets on."""
+    """Take out what has expired by tick ``now`` from ``count`` buckets on, and let look-ups end there again."""
     mask = len(fdb.buckets) - 1
     for step in range(count):
-        bucket = fdb.buckets[(first + step) & mask]
+        at = (first + step) & mask
+        bucket = fdb.buckets[at]
+        removed = False
         for k in range(BUCKET_ENTRIES):
             key = bucket.key[k]
+            if key == REMOVED:
+                removed = True
             if key in (EMPTY, REMOVED, CLAIMED):
                 continue
             value = load_acquire(bucket.value, k)
             if not is_valid(fdb.rules, value, now):
                 expire_entry(fdb, bucket, k, key, value)
+        if removed and not is_passed(fdb, at):
+            for k in range(BUCKET_ENTRIES):
+                compare_and_swap(bucket.key, k, REMOVED, EMPTY)
+
+
+@kernel
+def is_passed(fdb: Any, at: int) -> bool:
+    """Whether an entry lies beyond bucket ``at`` that a look-up must pass it to find."""
+    mask = len(fdb.buckets) - 1
+    for step in range(1, PROBE_LIMIT):
+        beyond = (at + step) & mask
+        bucket = fdb.buckets[beyond]
+        for k in range(BUCKET_ENTRIES):
+            key = bucket.key[k]
+            if key == CLAIMED:
+                return True
+            if key not in (EMPTY, REMOVED):
+                home = np.int64(bucket_of(key, fdb.head.multiplier, fdb.head.shift))
+                if (beyond - home) & mask >= step:
+                    return True
+    return False
 
 
 @kernel

@@ -12,7 +12,7 @@ Invariants
   - An entry lies in the first bucket, from its home on, that had room when it came, at most ``PROBE_LIMIT`` buckets
     away. A look-up therefore ends at the first bucket with an ``EMPTY`` slot. A removed entry leaves ``EMPTY`` only
     where nothing can have gone past it, that is where its bucket has another ``EMPTY``; elsewhere it leaves
-    ``REMOVED``.
+    ``REMOVED``, until a sweep finds that nothing beyond needs it.
   - An entry counts only while it is valid: a dynamic one until it has aged, and as long as its port has the epoch that
     it was learned under (a port that leaves, or changes its VLANs, gets a new epoch, and all its entries are gone
     without a walk); a static one from the time on that the rules carry its stamp, until they carry a later one.

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.admit.kernels import drop, take_token
 from dataplane.admit.tables import UNKNOWN_UNICAST
+from dataplane.drop import drop
 from dataplane.fdb.kernels import find_value, is_valid, learn_source, port_of, value_of
 from dataplane.fdb.tables import ABSENT, DOMAIN_SHIFT, TICK_MASK, TICK_SHIFT
 from dataplane.forward.tables import HAIRPIN, ISOLATED
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.memory import prefetch
+from dataplane.token_bucket import take_token
 from dataplane.verdict import (
     FORWARD,
     NO_RECEIVER,
@@ -53,12 +54,19 @@ def forward_frames(vector: Any, tables: Any, egress: Any) -> None:
         value = find_value(tables.fdb, domain | vector.destination_mac[i], vector.destination_bucket[i])
         if value != ABSENT and is_valid(tables.fdb.rules, value, now):
             send_frame(vector, tables.forward, tables.switches, egress, i, port_of(value))
-        elif take_token(
-            tables.storms.due_ns[in_port], tables.admit.ports[in_port], UNKNOWN_UNICAST, vector.timestamp_ns[i]
-        ):
+        elif may_flood(vector, tables, i):
             flood_frame(vector, tables.forward, tables.switches, egress, i)
         else:
             drop(vector, i, STORM_UNKNOWN_UNICAST)
+
+
+@kernel
+def may_flood(vector: Any, tables: Any, i: int) -> bool:
+    """Hold a frame to an unknown address against its port's storm limit."""
+    in_port = vector.in_port[i]
+    port = tables.admit.ports[in_port]
+    cost, burst = port.storm_cost_ns[UNKNOWN_UNICAST], port.storm_burst_ns[UNKNOWN_UNICAST]
+    return take_token(tables.storms.due_ns[in_port], UNKNOWN_UNICAST, cost, burst, vector.timestamp_ns[i])
 
 
 @kernel

@@ -19,7 +19,7 @@ class MirroredFrame(NamedTuple):
 
 
 def read_ring(ring: Any) -> Iterator[MirroredFrame]:
-    """Yield the frames that wait in the ring, each taken out once it has been yielded."""
+    """Take the frames that wait out of the ring, one by one."""
     while True:
         tail = int(ring.tail[0])
         if tail == int(ring.head[0]):
@@ -27,10 +27,11 @@ def read_ring(ring: Any) -> Iterator[MirroredFrame]:
         header = np.frombuffer(_ring_bytes(ring.records, tail, RECORD_BYTES), RECORD_DTYPE)[0]
         captured = int(header["captured"])
         frame = _ring_bytes(ring.records, tail + RECORD_BYTES, captured)
+        # Out of the ring before it is handed on: a reader may stop after any frame.
+        ring.tail[0] = tail + (RECORD_BYTES + captured + 7 & ~7)
         yield MirroredFrame(
             int(header["port"]), bool(header["sent"]), int(header["timestamp_ns"]), int(header["original"]), frame
         )
-        ring.tail[0] = tail + (RECORD_BYTES + captured + 7 & ~7)
 
 
 def skip_ring(ring: Any) -> None:

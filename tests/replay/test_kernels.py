@@ -14,7 +14,7 @@ from control.replay.feed import Window
 from dataplane.ports.pcap.files import read_only
 from dataplane.ports.pcap.replay.build import empty_recording, make_recording
 from dataplane.ports.pcap.replay.kernels import replay_frames, stage_frames
-from dataplane.ports.pcap.replay.tables import Lane
+from dataplane.ports.pcap.replay.tables import ReplayLane
 from dataplane.ports.pcap.report.build import make_report
 from dataplane.ports.pcap.report.kernels import append_number, append_seconds
 from dataplane.ports.pcap.tables import make_frames
@@ -55,7 +55,7 @@ def windows_of(frames: list[bytes], port: int) -> Window:
 
 
 def run(window: Window, first: int, fabric: Fabric, recording: Any, report: Any, size: int) -> int:
-    lane = Lane(make_vector(), make_arena(size), make_egress(), fabric.state, recording, report)
+    lane = ReplayLane(make_vector(), make_arena(size), make_egress(), fabric.state, recording, report)
     return replay_frames(lane, window.frames, window.data, first, len(window.frames), size, np.uint64(0))
 
 

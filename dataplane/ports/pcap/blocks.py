@@ -17,7 +17,7 @@ import numpy as np
 
 from dataplane.jit import kernel
 from dataplane.ports.pcap.clock import nanoseconds_of, set_resolution
-from dataplane.ports.pcap.kernels import load_u16, load_u32, note_frame, stop
+from dataplane.ports.pcap.kernels import note_frame, read_u16, read_u32, stop
 from dataplane.ports.pcap.tables import (
     BLOCK_FRAMING_BYTES,
     BLOCK_LENGTHS_DIFFER,
@@ -62,15 +62,15 @@ PACKET_BYTES = 32
 
 
 @kernel
-def load_u64(data: Any, at: int, low_at: int, swapped: int) -> Any:
+def read_u64(data: Any, at: int, low_at: int, swapped: int) -> Any:
     """Return the uint64 whose high and low halves are the 32-bit integers at ``at`` and ``low_at``."""
-    return (np.uint64(load_u32(data, at, swapped)) << U32) | np.uint64(load_u32(data, low_at, swapped))
+    return (np.uint64(read_u32(data, at, swapped)) << U32) | np.uint64(read_u32(data, low_at, swapped))
 
 
 @kernel
 def find_byte_order(data: Any, at: int, reader: Any) -> bool:
     """Set ``reader.swapped`` from the section header at ``at``, of which 12 bytes are there."""
-    magic = load_u32(data, at + 8, 0)
+    magic = read_u32(data, at + 8, 0)
     if magic != BYTE_ORDER_MAGIC and magic != BYTE_ORDER_MAGIC_SWAPPED:
         stop(reader, NO_BYTE_ORDER, BYTE_ORDER_MAGIC, magic)
         return False
@@ -103,10 +103,10 @@ def open_block(data: Any, reader: Any) -> bool:
     if left < BLOCK_FRAMING_BYTES:
         stop(reader, CUT_IN_HEADER, BLOCK_FRAMING_BYTES, left)
         return False
-    block_type = load_u32(data, at, reader.swapped)
+    block_type = read_u32(data, at, reader.swapped)
     if block_type == SECTION_HEADER and not find_byte_order(data, at, reader):
         return False
-    length = load_u32(data, at + 4, reader.swapped)
+    length = read_u32(data, at + 4, reader.swapped)
     shortest = shortest_block(block_type)
     if length < shortest:
         stop(reader, BLOCK_TOO_SHORT, shortest, length)
@@ -117,7 +117,7 @@ def open_block(data: Any, reader: Any) -> bool:
     if length > left:
         stop(reader, CUT_IN_BLOCK, length, left)
         return False
-    closing = load_u32(data, at + length - 4, reader.swapped)
+    closing = read_u32(data, at + length - 4, reader.swapped)
     if closing != length:
         stop(reader, BLOCK_LENGTHS_DIFFER, length, closing)
         return False
@@ -129,7 +129,7 @@ def open_block(data: Any, reader: Any) -> bool:
 @kernel
 def open_section(data: Any, reader: Any) -> bool:
     """Enter the section at ``reader.position``: its interfaces are yet to come."""
-    version = load_u16(data, reader.position + 12, reader.swapped)
+    version = read_u16(data, reader.position + 12, reader.swapped)
     if version != SECTION_VERSION:
         stop(reader, UNKNOWN_VERSION, SECTION_VERSION, version)
         return False
@@ -143,7 +143,7 @@ def take_option(data: Any, at: int, code: int, length: int, interface: Any, swap
     if code == OPTION_IF_TSRESOL and length == 1:
         set_resolution(interface, np.int64(data[at]))
     elif code == OPTION_IF_TSOFFSET and length == 8:
-        seconds = load_u64(data, at, at + 4, swapped) if swapped else load_u64(data, at + 4, at, swapped)
+        seconds = read_u64(data, at, at + 4, swapped) if swapped else read_u64(data, at + 4, at, swapped)
         interface.offset_ns = seconds * PER_SECOND
     elif code == OPTION_IF_FCSLEN and length == 1:
         interface.fcs_bytes = data[at]
@@ -161,14 +161,14 @@ def describe_interface(data: Any, interfaces: Any, reader: Any) -> bool:
     at = reader.position
     swapped = reader.swapped
     interface = interfaces[reader.interfaces]
-    interface.link_type = load_u16(data, at + 8, swapped)
-    interface.snap_bytes = load_u32(data, at + 12, swapped)
+    interface.link_type = read_u16(data, at + 8, swapped)
+    interface.snap_bytes = read_u32(data, at + 12, swapped)
     set_resolution(interface, DEFAULT_RESOLUTION)
     end = at + reader.block_bytes - 4
     option = at + 16
     while option + 4 <= end:
-        code = load_u16(data, option, swapped)
-        length = load_u16(data, option + 2, swapped)
+        code = read_u16(data, option, swapped)
+        length = read_u16(data, option + 2, swapped)
         if code == OPTION_END:
             break
         if length > end - option - 4:
@@ -188,9 +188,9 @@ def index_packet(data: Any, frame: Any, interfaces: Any, reader: Any) -> bool:
     block_type = reader.block_type
     number = 0
     if block_type == ENHANCED_PACKET:
-        number = load_u32(data, at + 8, swapped)
+        number = read_u32(data, at + 8, swapped)
     elif block_type == OBSOLETE_PACKET:
-        number = load_u16(data, at + 8, swapped)
+        number = read_u16(data, at + 8, swapped)
     described = reader.interfaces - reader.section_start
     if number >= described:
         stop(reader, UNKNOWN_INTERFACE, described, number)
@@ -200,16 +200,16 @@ def index_packet(data: Any, frame: Any, interfaces: Any, reader: Any) -> bool:
     if block_type == SIMPLE_PACKET:
         # It has neither a time, so it takes that of the frame before, nor a captured length.
         timestamp_ns = reader.last_timestamp_ns
-        wire = load_u32(data, at + 8, swapped)
+        wire = read_u32(data, at + 8, swapped)
         offset = at + 12
         room = reader.block_bytes - SIMPLE_PACKET_BYTES
         captured = min(wire, room)
         if interface.snap_bytes:
             captured = min(captured, np.int64(interface.snap_bytes))
     else:
-        timestamp_ns = nanoseconds_of(interface, load_u64(data, at + 12, at + 16, swapped))
-        captured = load_u32(data, at + 20, swapped)
-        wire = load_u32(data, at + 24, swapped)
+        timestamp_ns = nanoseconds_of(interface, read_u64(data, at + 12, at + 16, swapped))
+        captured = read_u32(data, at + 20, swapped)
+        wire = read_u32(data, at + 24, swapped)
         offset = at + 28
         room = reader.block_bytes - PACKET_BYTES
     if captured > MAX_CAPTURED_BYTES:

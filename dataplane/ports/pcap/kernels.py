@@ -36,7 +36,7 @@ PER_SECOND = np.uint64(NANOSECONDS_PER_SECOND)
 
 
 @kernel
-def load_u16(data: Any, at: int, swapped: int) -> Any:
+def read_u16(data: Any, at: int, swapped: int) -> Any:
     """Return the 16-bit integer at ``at`` as int64: little-endian, or big-endian if ``swapped``."""
     first = np.int64(data[at])
     second = np.int64(data[at + 1])
@@ -46,10 +46,10 @@ def load_u16(data: Any, at: int, swapped: int) -> Any:
 
 
 @kernel
-def load_u32(data: Any, at: int, swapped: int) -> Any:
+def read_u32(data: Any, at: int, swapped: int) -> Any:
     """Return the 32-bit integer at ``at`` as int64: little-endian, or big-endian if ``swapped``."""
-    first = load_u16(data, at, swapped)
-    second = load_u16(data, at + 2, swapped)
+    first = read_u16(data, at, swapped)
+    second = read_u16(data, at + 2, swapped)
     if swapped:
         return (first << 16) | second
     return (second << 16) | first
@@ -105,8 +105,8 @@ def index_records(data: Any, frames: Any, interfaces: Any, reader: Any) -> int:
         if size - at < header:
             stop(reader, CUT_IN_HEADER, header, size - at)
             break
-        captured = load_u32(data, at + 8, swapped)
-        wire = load_u32(data, at + 12, swapped)
+        captured = read_u32(data, at + 8, swapped)
+        wire = read_u32(data, at + 12, swapped)
         if order == ORIGINAL_FIRST or (order != CAPTURED_FIRST and captured > wire):
             captured, wire = wire, captured
         if captured > MAX_CAPTURED_BYTES:
@@ -115,8 +115,8 @@ def index_records(data: Any, frames: Any, interfaces: Any, reader: Any) -> int:
         if captured > size - at - header:
             stop(reader, CUT_IN_FRAME, captured, size - at - header)
             break
-        seconds = np.uint64(load_u32(data, at, swapped))
-        ticks = np.uint64(load_u32(data, at + 4, swapped))
+        seconds = np.uint64(read_u32(data, at, swapped))
+        ticks = np.uint64(read_u32(data, at + 4, swapped))
         frames[count].input = 0
         timestamp_ns = seconds * PER_SECOND + ticks * multiplier
         note_frame(frames[count], interface, reader, timestamp_ns, at + header, captured, wire)
@@ -126,7 +126,7 @@ def index_records(data: Any, frames: Any, interfaces: Any, reader: Any) -> int:
 
 
 @kernel
-def store_u32(buffer: Any, at: int, value: Any) -> None:
+def write_u32(buffer: Any, at: int, value: Any) -> None:
     """Store the low 32 bits of ``value`` (uint64) at ``at``, little-endian."""
     for i in range(4):
         buffer[at + i] = np.uint8((value >> (U8 * np.uint64(i))) & np.uint64(0xFF))
@@ -157,10 +157,10 @@ def append_record(
     if body + length > len(buffer):
         return -1
     timestamp = np.uint64(timestamp_ns)
-    store_u32(buffer, at, timestamp // PER_SECOND)
-    store_u32(buffer, at + 4, timestamp % PER_SECOND)
-    store_u32(buffer, at + 8, np.uint64(length))
-    store_u32(buffer, at + 12, np.uint64(length))
+    write_u32(buffer, at, timestamp // PER_SECOND)
+    write_u32(buffer, at + 4, timestamp % PER_SECOND)
+    write_u32(buffer, at + 8, np.uint64(length))
+    write_u32(buffer, at + 12, np.uint64(length))
     copy_bytes(buffer, body, heads, head_at, head_bytes)
     copy_bytes(buffer, body + head_bytes, tails, tail_at, tail_bytes)
     return body + length

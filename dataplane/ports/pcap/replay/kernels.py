@@ -12,7 +12,7 @@ from dataplane.pipeline import begin_burst, carry_vector
 from dataplane.ports.memory.kernels import load_frame
 from dataplane.ports.pcap.kernels import append_record
 from dataplane.ports.pcap.replay.tables import NO_PART
-from dataplane.ports.pcap.report.kernels import append_lines, note_copy
+from dataplane.ports.pcap.report.kernels import append_lines, note_leaving
 from dataplane.ports.pcap.tables import RECORD_HEADER_BYTES
 from dataplane.settle import settle_vector
 from dataplane.transmit.kernels import dress_frame, undress_frame
@@ -85,7 +85,7 @@ def record_queued(lane: Any, forward: Any) -> None:
             counters.ports[port].tx_bytes += vector.length[i]
             undress_frame(vector, heads, i, dressed)
             if lane.report.state.enabled:
-                note_copy(lane.report, port, i)
+                note_leaving(lane.report, port, i)
         egress.count[port] = 0
     egress.ports = 0
 

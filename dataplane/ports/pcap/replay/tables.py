@@ -25,7 +25,7 @@ class Recording(NamedTuple):
     state: Any
 
 
-class Lane(NamedTuple):
+class ReplayLane(NamedTuple):
     """All that the loop works with: the vector and the queues, the node's tables, and what the loop fills."""
 
     vector: Any

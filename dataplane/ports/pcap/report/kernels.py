@@ -112,7 +112,7 @@ def append_lines(report: Any, vector: Any) -> None:
 
 
 @kernel
-def note_copy(report: Any, port: int, i: int) -> None:
+def note_leaving(report: Any, port: int, i: int) -> None:
     """Remember that frame ``i`` left by ``port``."""
     rank = np.int64(report.state.rank[port])
     report.state.left_by[i, rank // RANK_BITS] |= ONE << np.uint64(rank % RANK_BITS)
