@@ -10,6 +10,7 @@ Answers are the documents of docs/commands.md. An error is {"error": sentence, "
 404 for what is not there, 422 for a configuration that is refused, 400 for other mistakes.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -73,7 +74,8 @@ class ApiServer:
         self._run_dir.api_socket.unlink(missing_ok=True)
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(documents.status_document(self._instance, self._run_dir))
+        status = documents.status_document(self._instance, self._run_dir)
+        return web.json_response(status | {"captures": self._captures.describe()})
 
     async def _ports(self, _request: web.Request) -> web.Response:
         return web.json_response(documents.ports_document(self._instance))
@@ -93,12 +95,10 @@ class ApiServer:
         return answer
 
     async def _fdb(self, _request: web.Request) -> web.Response:
-        return web.json_response(documents.fdb_document(self._instance))
+        return web.json_response(await asyncio.to_thread(documents.fdb_document, self._instance))
 
     async def _flush_fdb(self, _request: web.Request) -> web.Response:
-        learned = sum(not entry["static"] for entry in documents.fdb_document(self._instance))
-        await self._instance.flush_fdb()
-        return web.json_response({"flushed": learned})
+        return web.json_response({"flushed": await self._instance.flush_fdb()})
 
     async def _drops(self, _request: web.Request) -> web.Response:
         return web.json_response(documents.drops_document(self._instance))

@@ -27,8 +27,8 @@ FRAMES_PER_TURN = 1024
 IDLE_S = 0.5
 """How long a listener waits for a frame before the stream says that it is still there."""
 
-BACKLOG_FRAMES = 1 << 14
-"""Frames that wait for a listener who reads slowly."""
+BACKLOG_BYTES = 32 << 20
+"""What may wait for a listener who reads slowly."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,11 +36,29 @@ class _Listener:
     """Somebody who captures one port."""
 
     port: str
-    frames: asyncio.Queue[MirroredFrame] = field(default_factory=lambda: asyncio.Queue(BACKLOG_FRAMES))
+    frames: asyncio.Queue[MirroredFrame] = field(default_factory=asyncio.Queue)
+    waiting_bytes: int = 0
+    lost: int = 0
 
     def take(self, frame: MirroredFrame) -> None:
-        with contextlib.suppress(asyncio.QueueFull):
-            self.frames.put_nowait(frame)
+        """Queue a frame for the listener, or count it as lost where too much waits already."""
+        if self.waiting_bytes + len(frame.frame) > BACKLOG_BYTES:
+            self.lost += 1
+            return
+        self.waiting_bytes += len(frame.frame)
+        self.frames.put_nowait(frame)
+
+    async def next_batch(self, limit: int) -> list[MirroredFrame]:
+        """Wait for a frame, and return it with those behind it: ``limit`` at most (0: all), none after a while."""
+        try:
+            async with asyncio.timeout(IDLE_S):
+                batch = [await self.frames.get()]
+        except TimeoutError:
+            return []
+        while not self.frames.empty() and (limit == 0 or len(batch) < limit):
+            batch.append(self.frames.get_nowait())
+        self.waiting_bytes -= sum(len(frame.frame) for frame in batch)
+        return batch
 
 
 class Captures:
@@ -50,12 +68,17 @@ class Captures:
         self._fabric = fabric
         self._listeners: list[_Listener] = []
         self._reader: asyncio.Task[None] | None = None
+        self._lost = 0
 
     def reset(self) -> None:
         """Switch off what an agent before this one was capturing."""
-        configuration = self._fabric.configuration
-        for port in configuration.ports if configuration else ():
+        for port in self._fabric.configuration.ports:
             self._fabric.set_mirror(port.name, 0)
+
+    def describe(self) -> dict[str, int]:
+        """Return how many listen, and how many frames they should have had and did not get."""
+        rings = sum(int(ring.lost[0]) for ring in self._rings())
+        return {"listeners": len(self._listeners), "lost": rings + self._lost}
 
     async def stream(self, port: str, *, snaplen: int = 0, count: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield a pcapng stream of the frames that pass ``port``, as they come; now and then nothing, while none does.
@@ -70,7 +93,7 @@ class Captures:
             yield _take(buffer)
             remaining = count
             while True:
-                batch = await _next_batch(listener, remaining)
+                batch = await listener.next_batch(remaining)
                 writer.write(_as_packet(frame, snaplen) for frame in batch)
                 yield _take(buffer)
                 remaining -= len(batch)
@@ -90,12 +113,18 @@ class Captures:
                 skip_ring(ring)
             self._reader = asyncio.create_task(self._read_rings())
         self._listeners.append(listener)
-        self._fabric.set_mirror(listener.port, MIRROR_RECEIVED | MIRROR_SENT)
+        self._mirror(listener.port)
+
+    def _mirror(self, port: str) -> None:
+        """Have a port's frames copied: said again and again, since a port may be taken away and come back."""
+        with contextlib.suppress(KeyError):
+            self._fabric.set_mirror(port, MIRROR_RECEIVED | MIRROR_SENT)
 
     def _remove(self, listener: _Listener) -> None:
         if listener not in self._listeners:
             return
         self._listeners.remove(listener)
+        self._lost += listener.lost
         if all(other.port != listener.port for other in self._listeners):
             with contextlib.suppress(KeyError):  # The port itself may be gone.
                 self._fabric.set_mirror(listener.port, 0)
@@ -105,6 +134,8 @@ class Captures:
 
     async def _read_rings(self) -> None:
         while True:
+            for listener in self._listeners:
+                self._mirror(listener.port)
             full = False
             for ring in self._rings():
                 frames = list(islice(read_ring(ring), FRAMES_PER_TURN))
@@ -123,18 +154,6 @@ class Captures:
 
     def _rings(self) -> Any:
         return self._fabric.state.mirror_rings
-
-
-async def _next_batch(listener: _Listener, limit: int) -> list[MirroredFrame]:
-    """Wait for a frame, and return it with those behind it: ``limit`` at most (0: all), none after a while."""
-    try:
-        async with asyncio.timeout(IDLE_S):
-            batch = [await listener.frames.get()]
-    except TimeoutError:
-        return []
-    while not listener.frames.empty() and (limit == 0 or len(batch) < limit):
-        batch.append(listener.frames.get_nowait())
-    return batch
 
 
 def _as_packet(frame: MirroredFrame, snaplen: int) -> CapturedPacket:

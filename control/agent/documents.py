@@ -8,9 +8,11 @@ from typing import Any
 from control.agent.instance import Instance
 from control.agent.rundir import RunDir
 from control.config import render_configuration, render_network, render_port
+from control.fabric import PortCounters
 from control.model import Pcap, Port
 
 Document = dict[str, Any]
+NOTHING_YET = PortCounters()
 
 
 def status_document(instance: Instance, run_dir: RunDir) -> Document:
@@ -24,7 +26,7 @@ def status_document(instance: Instance, run_dir: RunDir) -> Document:
         "pid": os.getpid(),
         "run_dir": str(run_dir.path),
         "config": str(instance.path),
-        "uptime_s": round(time.time() - instance.started_at, 1),
+        "uptime_s": round(time.monotonic() - instance.started_at, 1),
         "workers": [
             {
                 "index": index,
@@ -40,7 +42,7 @@ def status_document(instance: Instance, run_dir: RunDir) -> Document:
         ],
         "ports": {"total": len(states)} | {state: states.count(state) for state in ("up", "down", "waiting")},
         "fdb": {
-            "dynamic": int(instance.fabric.state.fdb_head[0].entries[0]),
+            "entries": int(instance.fabric.state.fdb_head[0].entries[0]),
             "limit": configuration.limits.fdb,
             **instance.fabric.learning_counters(),
         },
@@ -50,10 +52,13 @@ def status_document(instance: Instance, run_dir: RunDir) -> Document:
 
 def ports_document(instance: Instance) -> list[Document]:
     """Return every port: as configured, its device's state, and its counters since it was added."""
-    counters = instance.fabric.port_counters()
+    plan, counters = instance.fabric.plan, instance.fabric.port_counters()
     return [
-        render_port(port) | _state(instance, port) | vars_of(counters[port.name])
-        for port in instance.configuration.ports
+        render_port(port)
+        | {"index": plan.ports[port.name].index}
+        | _state(instance, port)
+        | vars_of(counters.get(port.name, NOTHING_YET))
+        for port in plan.configuration.ports
     ]
 
 
@@ -100,7 +105,6 @@ def _state(instance: Instance, port: Port) -> Document:
     else:
         state, reason = keeper.state.value, keeper.reason
     return {
-        "index": instance.fabric.index_of(port.name),
         "state": state,
         "reason": reason or None,
         "attached": instance.is_attached(port.name),

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,11 +53,10 @@ class Instance:
     ) -> None:
         """``path`` is the configuration file; ``before`` is what an agent before this one left."""
         self.path = path
-        self.configuration = Configuration("")
         self.fabric = fabric
         self.workers = workers
         self.warnings: tuple[str, ...] = ()
-        self.started_at = time.time()
+        self.started_at = time.monotonic()
         self.state = "starting"
         self._attached: tuple[AttachedPort, ...] = before.attached if before else ()
         self._record = record
@@ -78,6 +78,11 @@ class Instance:
         """Return whether the port came through the API."""
         return any(port.name == name for port in self._attached)
 
+    @property
+    def configuration(self) -> Configuration:
+        """What is in force."""
+        return self.fabric.configuration
+
     async def bring_up(self, configuration: Configuration) -> None:
         """Put a configuration in force for the first time; UserError if any of its devices cannot be opened."""
         async with self._changing:
@@ -86,7 +91,6 @@ class Instance:
     async def take_over(self, configuration: Configuration, handed_over: HandedOver, before: Record) -> None:
         """Go on where the agent before this one stopped, then put ``configuration`` in force by its difference."""
         async with self._changing:
-            self.configuration = before.configuration or configuration
             # What was written down is older than what the workers hold, where the agent died in between.
             devices = {**commit_to(self.configuration).devices, **{d.port: d for d in before.open_devices}}
             indexes = {self.fabric.index_of(port.name): port.name for port in self.configuration.ports}
@@ -143,11 +147,12 @@ class Instance:
             self._attached = tuple(port for port in self._attached if port.name != name)
             await self._change(without_port(self.configuration, name), strict=False)
 
-    async def flush_fdb(self) -> None:
-        """Forget every address that was learned."""
+    async def flush_fdb(self) -> int:
+        """Forget every address that was learned; return how many there were."""
         async with self._changing:
-            await asyncio.to_thread(self.fabric.flush_fdb)
+            flushed = await asyncio.to_thread(self.fabric.flush_fdb)
             self._remember()
+        return flushed
 
     async def close(self) -> None:
         """Let go of every device, stop the workers, remove what was made."""
@@ -195,7 +200,6 @@ class Instance:
         self._executor.check(plan)
         # In a thread: it waits until every worker has seen the change, and a worker may end meanwhile.
         await asyncio.to_thread(self.fabric.apply, configuration)
-        self.configuration = configuration
         self._remember()
         await self._executor.execute(plan, strict=strict)
         self._remember()
@@ -208,7 +212,7 @@ class Instance:
             log.warning("%s", error)
 
     def _set_link(self, port: str, up: bool) -> None:
-        if any(known.name == port for known in self.configuration.ports):
+        with suppress(KeyError):  # A port that is just leaving has no link any more.
             self.fabric.set_link(port, up)
 
     def _remember_soon(self) -> None:

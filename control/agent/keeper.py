@@ -169,11 +169,12 @@ class PortKeeper:
         descriptor = await self._open_in_thread()
         try:
             await around.workers.open_port(self.index, descriptor)
-        except OSError:
+            link = around.watch.watch(*self._place)
+        except BaseException:
             await around.workers.close_port(self.index)
             raise
         self._become(PortState.DOWN, LINK_IS_DOWN)
-        self._see(around.watch.watch(*self._place))
+        self._see(link)
 
     async def _open_in_thread(self) -> PortDescriptor:
         """Open the device in a thread; a cancelled caller does not leave it open."""

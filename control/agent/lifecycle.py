@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Options:
 def run_agent(options: Options) -> None:
     """Run an instance until a signal ends it; UserError if it cannot start."""
     set_up_logging()
+    raise_descriptor_limit()
     run_dir = RunDir(options.run_dir)
     run_dir.make()
     lock = InstanceLock(run_dir)
@@ -49,6 +51,17 @@ def run_agent(options: Options) -> None:
         asyncio.run(_Agent(options, run_dir).run())
     finally:
         lock.release()
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system allows and workers can use: a port takes one in every process."""
+    from dataplane.ports.tables import (
+        MAX_DESCRIPTORS,
+    )  # Brings numpy, whose threads would bar us from a user namespace.
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    usable = MAX_DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, MAX_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, usable), most))
 
 
 class _Agent:

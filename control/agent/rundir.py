@@ -47,11 +47,20 @@ class RunDir:
         return self.path / f"worker-{index}.log"
 
     def make(self) -> None:
-        """Make the directory, for its owner alone; UserError if that cannot be."""
+        """Make the directory, for its owner alone; UserError if that cannot be, or if it is not ours alone.
+
+        Whoever can write there could hand the agent sockets and a record of their own.
+        """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot make {self.path}: {error.strerror}; choose another place with --run-dir") from None
+        found = self.path.stat()
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise UserError(
+                f"{self.path} is not this user's alone: others may write there. Take their rights away "
+                f"(`chmod 700 {self.path}`), or choose another place with --run-dir"
+            )
         longest = len(os.fsencode(self.worker_socket(999)))
         if longest > SOCKET_PATH_LIMIT:
             raise UserError(f"--run-dir {self.path} is too long for the sockets in it; choose a shorter path")

@@ -79,7 +79,6 @@ class Worker:
         self.holds: set[int] = set()
         self.receives: set[int] = set()
         self.is_ready = False
-        self.load_s: float | None = None
         self.giving = asyncio.Lock()
         self._run_dir = run_dir
         self._child = child
@@ -180,8 +179,7 @@ class Worker:
     async def _load(self, memory_fd: int) -> None:
         channel = await self._connect()
         request = channel.request({"op": "attach"}, [memory_fd], answers=[("ready", None)])
-        answer = await self._while_it_talks(request)
-        self.load_s = answer.message["load_s"]
+        await self._while_it_talks(request)
 
     async def _hand_over(self) -> HandedOver:
         channel = await self._connect()

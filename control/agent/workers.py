@@ -54,7 +54,7 @@ class WorkerPool:
         self._receiver: dict[int, int] = {}
         self._memory_fd = -1
         self._supervisors: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._closing: dict[int, asyncio.Task[None]] = {}
 
     @property
     def records(self) -> tuple[WorkerRecord, ...]:
@@ -130,12 +130,22 @@ class WorkerPool:
 
     async def open_port(self, index: int, port: PortDescriptor) -> None:
         """Give a port to all workers; the descriptor is the pool's from now on. OSError as a worker met it."""
+        await self.close_port(index)
         self._ports[index] = port
         self._choose_receiver(index, list(self.workers))
         await self._on_each_ready_worker(lambda worker: self._give(worker, index))
 
     async def close_port(self, index: int) -> None:
-        """Take a port from all workers and close its descriptor: afterwards nobody holds it. No such port: no error."""
+        """Take a port from all workers and close its descriptor: afterwards nobody holds it. No such port: no error.
+
+        What has begun is ended even if the caller is cancelled; whoever else asks meanwhile waits for that.
+        """
+        if index not in self._closing:
+            self._closing[index] = asyncio.create_task(self._close_port(index))
+            self._closing[index].add_done_callback(lambda _: self._closing.pop(index))
+        await asyncio.shield(self._closing[index])
+
+    async def _close_port(self, index: int) -> None:
         port = self._ports.pop(index, None)
         self._receiver.pop(index, None)
         await self._on_each_ready_worker(lambda worker: worker.close_port(index))
@@ -144,7 +154,6 @@ class WorkerPool:
 
     async def stop(self) -> None:
         """End all workers and close all descriptors."""
-        self._stopping = True
         for supervisor in self._supervisors:
             supervisor.cancel()
         await asyncio.gather(*self._supervisors, return_exceptions=True)
@@ -175,12 +184,14 @@ class WorkerPool:
 
     async def _supervise(self, index: int) -> None:
         """Replace the process of ``index`` whenever it ends."""
-        failures, ready_at = 0, time.monotonic()
+        failures = 0
+        ready_at: float | None = time.monotonic()
         while True:
             worker = self.workers[index]
             await worker.wait()
-            if time.monotonic() - ready_at >= STEADY_S:
+            if ready_at is not None and time.monotonic() - ready_at >= STEADY_S:
                 failures = 0
+            ready_at = None
             self._on_worker_end(index)
             self._renew_rings(index)
             log.warning("%s: a new one takes its place", worker.describe_end())
@@ -191,7 +202,7 @@ class WorkerPool:
                 self._start_one(index)
                 self._on_change()
                 await self._load_one(self.workers[index])
-            except WorkerError as error:
+            except (WorkerError, OSError) as error:
                 log.error("%s", error)
                 await self.workers[index].stop()
                 continue

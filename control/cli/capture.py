@@ -5,7 +5,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -34,10 +34,19 @@ def capture(
     chunks = AgentClient(run_dir).capture(port, count=count, snaplen=snaplen)
     signal.signal(signal.SIGINT, _end)
     first = next(chunks)  # A refusal comes before the file is made.
-    with sys.stdout.buffer if str(write) == "-" else write.open("wb") as file:
+    with _open(write) as file:
         for chunk in chain([first], chunks):
             file.write(chunk)
             file.flush()
+
+
+def _open(path: Path) -> BinaryIO:
+    if str(path) == "-":
+        return sys.stdout.buffer
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:

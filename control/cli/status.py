@@ -36,7 +36,7 @@ def tabulate(document: dict[str, Any]) -> Table:
         ("workers", "; ".join(workers)),
         ("networks", "; ".join(networks)),
         ("ports", ", ".join(f"{ports[state]} {state}" for state in ("up", "down", "waiting") if ports[state])),
-        ("FDB", f"{fdb['dynamic']:,} of {fdb['limit']:,} addresses"),
+        ("FDB", f"{fdb['entries']:,} of {fdb['limit']:,} addresses"),
         *(("warning", warning) for warning in document["warnings"]),
     ]
     return Table(("", ""), rows)

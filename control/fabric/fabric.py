@@ -75,7 +75,6 @@ class Fabric:
     def __init__(self, limits: Limits, workers: int = 1, shared: bool = False, seed: int | None = None) -> None:
         self.state, self.region = create_state(limits.fdb, workers, shared, seed)
         self.plan = Plan()
-        self.configuration: Configuration | None = None
         self.epochs: dict[int, int] = {}
         self.static_stamp = 0
         self.statics: list[StaticEntry] = []
@@ -98,7 +97,6 @@ class Fabric:
             domain_numbers=numbers,
         )
         fabric.plan = make_plan(configuration, before)
-        fabric.configuration = configuration
         # An agent that died within a change has written it into the tables, but not into its snapshot.
         rules = fabric.state.fdb_rules[1 - free_copy(fabric.state.control[0])]
         fabric.epochs = read_epochs(rules)
@@ -121,6 +119,11 @@ class Fabric:
         """The memfd to hand to workers, -1 for private memory."""
         return self.region.fd
 
+    @property
+    def configuration(self) -> Configuration:
+        """What is in force; one without networks before the first."""
+        return self.plan.configuration
+
     def apply(self, configuration: Configuration) -> Changes:
         """Put ``configuration`` in force.
 
@@ -128,10 +131,11 @@ class Fabric:
         """
         return self._change(configuration, void_all=False)
 
-    def flush_fdb(self) -> None:
-        """Forget every dynamic entry: each port gets a new epoch."""
-        if self.configuration is not None:
-            self._change(self.configuration, void_all=True)
+    def flush_fdb(self) -> int:
+        """Forget every dynamic entry: each port gets a new epoch. Return how many entries that were."""
+        learned = int(self.state.fdb_head[0].entries[0]) - len(self.statics)
+        self._change(self.configuration, void_all=True)
+        return max(0, learned)
 
     def _change(self, configuration: Configuration, void_all: bool) -> Changes:
         control = self.state.control[0]
@@ -151,7 +155,7 @@ class Fabric:
                 begin_epoch(self.state.fdb_head[0], index, epoch)
         activate(control)
         self.left = [self.plan.ports[port.name].index for port in changes.removed]
-        self.plan, self.configuration = plan, configuration
+        self.plan = plan
         self.epochs, self.static_stamp, self.statics = epochs, stamp, statics
         with suppress(GenerationTimeoutError):  # Then it is for the next change to finish this one.
             self._finish_change()

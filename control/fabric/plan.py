@@ -41,11 +41,12 @@ class DomainPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All of it, by port name and by domain number."""
+    """All of it, by port name and by domain number, and the configuration that it was made of."""
 
     ports: dict[str, PortPlan] = field(default_factory=dict)
     domains: dict[int, DomainPlan] = field(default_factory=dict)
     domain_numbers: dict[DomainKey, int] = field(default_factory=dict)
+    configuration: Configuration = field(default_factory=lambda: Configuration(""))
 
 
 def vlans_of(port: Port) -> list[int]:
@@ -105,7 +106,7 @@ def make_plan(configuration: Configuration, before: Plan) -> Plan:
         numbers[key]: DomainPlan(key[1] or 0, tuple(indices[port.name] for port in members))
         for key, members in keys.items()
     }
-    return Plan(ports, domains, numbers)
+    return Plan(ports, domains, numbers, configuration)
 
 
 def _number_domains(keys: Iterable[DomainKey], before: Plan) -> dict[DomainKey, int]:

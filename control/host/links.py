@@ -157,7 +157,7 @@ def _ask_for_link(ifname: str) -> Any | None:
         except NetlinkError as error:
             if error.code in (errno.ENODEV, errno.ERANGE):
                 return None
-            raise
+            raise OSError(error.code, _reason(error)) from error
 
 
 def _set_link_up(netns: str | None, ifname: str, up: bool) -> None:

@@ -44,7 +44,7 @@ def test_status_says_who_and_how(tmp_path: Path) -> None:
         assert status["ports"] == {"total": 2, "up": 2, "down": 0, "waiting": 0}
         assert [(worker["index"], worker["ready"]) for worker in status["workers"]] == [(0, True), (1, True)]
         assert [(network["name"], network["ports"]) for network in status["networks"]] == [("blue", 2)]
-        assert status["fdb"]["dynamic"] == 0
+        assert status["fdb"]["entries"] == 0
 
     ask(tmp_path, questions)
 
