@@ -13,7 +13,7 @@ from dataplane.admit.tables import ADMIT_DTYPE, STORMS_DTYPE
 from dataplane.counters import LEARNING_COUNTERS_DTYPE, WORKER_COUNTERS_DTYPE
 from dataplane.fdb.tables import BUCKET_DTYPE, FDB_HEAD_DTYPE, FDB_RULES_DTYPE, Fdb, bucket_count, initialize_fdb
 from dataplane.forward.tables import FORWARD_DTYPE
-from dataplane.generation.tables import CONTROL_DTYPE, COPIES, MAX_WORKERS
+from dataplane.generation.tables import CONTROL_DTYPE, COPIES, FIRST_GENERATION, MAX_WORKERS
 from dataplane.mirror.tables import MIRROR_RING_DTYPE
 from dataplane.shm import LayoutError, Region, attach_region, create_region, read_parameters
 from dataplane.vector import MAX_PORTS
@@ -73,6 +73,7 @@ def create_state(fdb_entries: int, workers: int, shared: bool, seed: int | None 
     parameters = {"fdb_entries": fdb_entries, "workers": workers}
     region = create_region(sections(parameters), parameters, shared)
     random = np.random.default_rng(seed)
+    region.arrays["control"][0].active[0] = FIRST_GENERATION
     initialize_fdb(region.arrays["fdb_head"][0], len(region.arrays["fdb_buckets"]), fdb_entries, random)
     return State(**region.arrays), region
 

@@ -13,10 +13,12 @@ import numpy as np
 COPIES: Final = 2
 MAX_WORKERS: Final = 4
 ASLEEP: Final = np.uint32(0)
+FIRST_GENERATION: Final = 1
+"""What is in force from the start: tables without ports. 0 is no generation."""
 
 CONTROL_DTYPE: Final = np.dtype(
     [("active", "u4", (1,)), ("in_use", "u4", (MAX_WORKERS,)), ("barrier", "u4", (1,)), ("installed_stamp", "u4")],
     align=True,
 )
-"""``active`` is the generation in force, 0 before the first; ``in_use`` is each worker's; ``barrier`` means nothing,
+"""``active`` is the generation in force; ``in_use`` is each worker's; ``barrier`` means nothing,
 it is there to be written atomically; ``installed_stamp`` says which static FDB entries workers have put in force."""
