@@ -6,7 +6,7 @@ CONFIG ?= examples/quickstart.yaml
 MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check suite kernels fuzz bench docs clean
+.PHONY: help install run test check suite kernels fuzz bench clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

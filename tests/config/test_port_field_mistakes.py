@@ -40,9 +40,9 @@ ROWS = {
     ),
     "storm limits of nothing": (
         port("pcap: , storm: {broadcast: 0, multicast: -1, unknown_unicast: many}"),
-        "3: ports[0].storm.broadcast: expected a whole number from 1 to 1000000000, found the number 0",
-        "3: ports[0].storm.multicast: expected a whole number from 1 to 1000000000, found the number -1",
-        "3: ports[0].storm.unknown_unicast: expected a whole number from 1 to 1000000000, found 'many'",
+        "3: ports[0].storm.broadcast: expected a whole number from 1 to 10000000, found the number 0",
+        "3: ports[0].storm.multicast: expected a whole number from 1 to 10000000, found the number -1",
+        "3: ports[0].storm.unknown_unicast: expected a whole number from 1 to 10000000, found 'many'",
     ),
     "fewer MACs than none": (
         port("pcap: , max_macs: -1"),
