@@ -13,6 +13,7 @@ from dataplane.fdb.tables import (
     EMPTY,
     EPOCH_SHIFT,
     EPOCHS,
+    NEVER,
     PORT_SHIFT,
     REMOVED,
     STATIC,
@@ -105,7 +106,7 @@ def begin_epoch(head: Any, port: int, epoch: int) -> None:
 
 def demand_sweep(head: Any) -> None:
     """Have whoever reaches a limit sweep once more in the tick that was swept: other rules may have come in force."""
-    head.swept_tick = int(head.swept_tick) ^ (1 << 31)
+    head.swept_tick = NEVER
 
 
 def read_entries(buckets: Any, rules: Any, now_ns: int) -> Iterator[LearnedEntry]:

@@ -318,8 +318,8 @@ def is_passed(fdb: Any, at: int) -> bool:
 def sweep_once_a_tick(fdb: Any, now: int) -> None:
     """Sweep the whole table, but not twice in a tick: within one, nothing more can expire."""
     head = fdb.head
-    if head.swept_tick != np.uint32(now):
-        head.swept_tick = np.uint32(now)
+    if head.swept_tick != now:
+        head.swept_tick = now
         sweep_buckets(fdb, 0, len(fdb.buckets), now)
 
 

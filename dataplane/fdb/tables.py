@@ -58,6 +58,8 @@ DOMAIN_SHIFT: Final = np.uint64(48)
 TICK_SHIFT: Final = np.uint64(27)
 TICK_MASK: Final = np.uint64(0xFFFF_FFFF)
 """Ages are counted in ticks of 2**27 ns, 134 ms."""
+NEVER: Final = 1 << 63
+"""No tick."""
 TICKS_AHEAD: Final = 8
 """How far ahead another worker's tick may be. All read one clock, one time a burst, and no burst takes a second."""
 
@@ -70,8 +72,8 @@ FDB_HEAD_DTYPE: Final = np.dtype(
     [
         ("multiplier", "u8"),
         ("shift", "u8"),
+        ("swept_tick", "u8"),
         ("entry_limit", "u4"),
-        ("swept_tick", "u4"),
         ("next_swept", "u4"),
         # Arrays, so that they can be counted atomically. A port's place among the MACs is ``place_of_count``.
         ("entries", "u4", (1,)),
