@@ -10,7 +10,8 @@ import io
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dataplane.mirror.build import MirroredFrame, read_ring, skip_ring
@@ -136,11 +137,10 @@ class Captures:
         while True:
             for listener in self._listeners:
                 self._mirror(listener.port)
-            full = False
-            for ring in self._rings():
-                frames = list(islice(read_ring(ring), FRAMES_PER_TURN))
-                self._hand_out(frames)
-                full = full or len(frames) == FRAMES_PER_TURN
+            turns = [list(islice(read_ring(ring), FRAMES_PER_TURN)) for ring in self._rings()]
+            full = any(len(turn) == FRAMES_PER_TURN for turn in turns)
+            # Each worker has a ring of its own: a request and its answer may have passed two of them.
+            self._hand_out(sorted(chain.from_iterable(turns), key=attrgetter("timestamp_ns")))
             await asyncio.sleep(0 if full else POLL_INTERVAL_S)
 
     def _hand_out(self, frames: list[MirroredFrame]) -> None:

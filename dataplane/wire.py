@@ -29,6 +29,7 @@ TYPE_IPV4: Final = 0x0800
 TYPE_ARP: Final = 0x0806
 TYPE_VLAN: Final = 0x8100
 TYPE_IPV6: Final = 0x86DD
+TYPE_SERVICE_VLAN: Final = 0x88A8
 
 MAX_FRAME_BYTES: Final = 9216
 """The largest frame that the fabric carries, as received, without its check sequence."""

@@ -75,6 +75,8 @@ class PortKeeper:
         self._lost = asyncio.Event()
         self._maybe_back = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._restoring: asyncio.Task[None] | None = None
+        self._has_been_up = False
 
     @property
     def is_open(self) -> bool:
@@ -174,6 +176,7 @@ class PortKeeper:
             await around.workers.close_port(self.index)
             raise
         self._become(PortState.DOWN, LINK_IS_DOWN)
+        self._has_been_up = False
         self._see(link)
 
     async def _open_in_thread(self) -> PortDescriptor:
@@ -202,9 +205,20 @@ class PortKeeper:
             if self.device.make_netns and self.device.netns is not None:
                 self._around.namespaces.forget(self.device.netns)
         elif change.is_there:
+            is_back = change.passes_frames and self._has_been_up and self.state is PortState.DOWN
             self._become(*((PortState.UP, "") if change.passes_frames else (PortState.DOWN, LINK_IS_DOWN)))
+            self._has_been_up |= change.passes_frames
+            if is_back:
+                self._restoring = asyncio.create_task(self._restore_settings())
         elif not self._still_holds_device():
             self._lose(f"'{self.device.ifname}' is gone")
+
+    async def _restore_settings(self) -> None:
+        """Set MAC, MTU and addresses again: the kernel forgets IPv6 addresses while a link is down."""
+        try:
+            await asyncio.to_thread(self._around.system.reconfigure_device, self.device, self.device)
+        except (UserError, OSError) as error:
+            log.warning("port %s: %s", self.device.port, error)
 
     def _still_holds_device(self) -> bool:
         """A device that was moved elsewhere is not lost."""

@@ -58,7 +58,7 @@ def start_process(run_dir: RunDir, index: int, command: Sequence[str] = COMMAND)
     """
     socket_path = run_dir.worker_socket(index)
     socket_path.unlink(missing_ok=True)
-    with open(run_dir.worker_log(index), "wb") as log:
+    with open(run_dir.worker_log(index), "wb", opener=_open_privately) as log:
         return subprocess.Popen(
             [*command, "--socket", os.fspath(socket_path), "--index", str(index)],
             stdin=subprocess.DEVNULL,
@@ -67,6 +67,10 @@ def start_process(run_dir: RunDir, index: int, command: Sequence[str] = COMMAND)
             start_new_session=True,
             umask=0o077,
         )
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Worker:

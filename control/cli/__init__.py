@@ -39,6 +39,7 @@ VERBS = {
 """Every verb and its line in `tapestry --help`; the order is the order shown."""
 
 INTERRUPTED = 128 + signal.SIGINT
+BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 def main() -> None:
@@ -46,6 +47,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, _leave_quietly)
     try:
         build_app(_asked_for(sys.argv[1:]))(prog_name="tapestry")
+    except BrokenPipeError:
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        # Standard output may be a full disk, or a terminal that is gone.
+        print(f"tapestry: {error}", file=sys.stderr)
+        sys.exit(1)
     except UserError as error:
         # A configuration's mistakes begin with file and line, where editors and programs look for them.
         sentence = str(error) if isinstance(error, ConfigurationError) else f"tapestry: {error}"

@@ -40,12 +40,14 @@ from dataplane.wire import (
     TYPE_ARP,
     TYPE_IPV4,
     TYPE_IPV6,
+    TYPE_SERVICE_VLAN,
     TYPE_VLAN,
     VLAN_ID_MASK,
     VLAN_TAG_BYTES,
     VLAN_TCI,
 )
 
+TAGS_LOOKED_THROUGH = 4
 _ZERO = np.uint64(0)
 _LINK_LOCAL_PREFIX = np.uint64(0xFE80 >> 6)
 _LINK_LOCAL_SHIFT = np.uint64(54)
@@ -119,9 +121,17 @@ def check_source(vector: Any, heads: Any, port: Any, i: int) -> bool:
     if port.checks & CHECK_ADDRESSES == 0:
         return True
     at = vector.head_at[i] + ETHERNET_BYTES
-    payload = vector.length[i] - ETHERNET_BYTES
+    payload = np.int64(vector.length[i]) - ETHERNET_BYTES
     ether_type = vector.ether_type[i]
-    if ether_type == TYPE_ARP:
+    # A receiver looks through tags (at least through priority tags), and so does the check.
+    for _ in range(TAGS_LOOKED_THROUGH):
+        if ether_type in (TYPE_VLAN, TYPE_SERVICE_VLAN) and payload >= VLAN_TAG_BYTES:
+            ether_type = load_u16_be(heads, at + VLAN_TAG_BYTES - 2)
+            at += VLAN_TAG_BYTES
+            payload -= VLAN_TAG_BYTES
+    if ether_type in (TYPE_VLAN, TYPE_SERVICE_VLAN):
+        owned = False
+    elif ether_type == TYPE_ARP:
         if payload >= ARP_BYTES and checks_mac and load_u64(heads, at + ARP_SENDER_MAC) & MAC_MASK != port.mac:
             drop(vector, i, SPOOFED_MAC)
             return False

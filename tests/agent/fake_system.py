@@ -1,6 +1,7 @@
 """A machine made of pipes: devices that tests can take away, namespaces that are names in a set."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -33,7 +34,7 @@ class FakeWatch:
 
 @dataclass
 class FakeSystem:
-    """Holds the other end of every device; ``refused`` says why a place cannot be opened."""
+    """Holds the other end of every device. ``refused`` says why a place cannot be opened; ``opened`` counts."""
 
     namespaces: set[str] = field(default_factory=set)
     refused: dict[Place, str] = field(default_factory=dict)
@@ -41,7 +42,8 @@ class FakeSystem:
     down: set[Place] = field(default_factory=set)
     devices: dict[Place, int] = field(default_factory=dict)
     settings: dict[Place, Device] = field(default_factory=dict)
-    opened: list[str] = field(default_factory=list)
+    opened: Counter[str] = field(default_factory=Counter)
+    restored: Counter[str] = field(default_factory=Counter)
     watches: list[FakeWatch] = field(default_factory=list)
 
     def open_device(self, device: Device) -> PortDescriptor:
@@ -53,12 +55,14 @@ class FakeSystem:
         self.close_our_end(device.place)
         self.devices[device.place] = ours
         self.settings[device.place] = device
-        self.opened.append(device.port)
+        self.opened[device.port] += 1
         return PortDescriptor(theirs, device.kind)
 
     def reconfigure_device(self, before: Device, after: Device) -> None:
         assert self.settings[before.place] == before
         self.settings[after.place] = after
+        if before == after:
+            self.restored[after.port] += 1
 
     def still_holds(self, port: PortDescriptor) -> bool:
         return False

@@ -1,7 +1,9 @@
 """Port security: a port speaks for its own MAC and addresses only.
 
-The ethertype is the one after the tag that a VLAN-aware network took off. Headers are read at fixed offsets from byte
-14; one that ends too early is as bad as a wrong one. The order within ARP: length, sender MAC, sender address.
+The ethertype is the one after the tag that a VLAN-aware network took off, and after up to four more tags (802.1Q or
+802.1ad): a receiver may look through those. A frame of more tags, or that ends inside one, is refused. Headers are
+read at fixed offsets from there; one that ends too early is as bad as a wrong one. The order within ARP: length,
+sender MAC, sender address.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
@@ -10,6 +12,7 @@ from control.model import Port
 
 ARP, IPV4, IPV6 = b"\x08\x06", b"\x08\x00", b"\x86\xdd"
 ARP_BYTES, IPV4_BYTES, IPV6_BYTES = 28, 20, 40
+TAGS, TAG_BYTES, MOST_TAGS = (b"\x81\x00", b"\x88\xa8"), 4, 4
 UNSPECIFIED_IPV4, UNSPECIFIED_IPV6 = IPv4Address(0), IPv6Address(0)
 LINK_LOCAL = IPv6Network("fe80::/10")
 
@@ -21,6 +24,11 @@ def find_spoofing(port: Port, frame: bytes) -> str | None:
     if port.mac_known and frame[6:12] != port.mac:
         return "spoofed_mac"
     ethertype, payload = frame[12:14], frame[14:]
+    for _ in range(MOST_TAGS):
+        if ethertype in TAGS and len(payload) >= TAG_BYTES:
+            ethertype, payload = payload[2:4], payload[4:]
+    if ethertype in TAGS:
+        return "spoofed_address"
     if ethertype == ARP:
         return check_arp(port, payload)
     if ethertype == IPV4:

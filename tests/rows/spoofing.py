@@ -180,14 +180,21 @@ ROWS = [
         ),
     ),
     Row(
-        "the check does not look behind a tag that is payload",
+        "the check looks through up to four tags that are payload, as a receiver may",
         switch(
             [guarded("p1", 1), "p2", guarded("a", 1, network="red", vlan=access(10)), port("b", "red", vlan=access(10))]
         ),
         (
-            step("p1", tagged(udp4(2, 1, source_address=ip4(3)), tag(10)), *PASSES),
-            step("a", tagged(udp4(2, 1, source_address=ip4(3)), service_tag(10)), came_out_of("b"), untouched()),
-            step("a", tagged(udp4(2, 1, source_address=ip4(3)), tag(0), tag(10)), came_out_of("b")),
+            step("p1", tagged(udp4(2, 1), tag(10)), *PASSES),
+            step("p1", tagged(udp4(2, 1), *[tag(0)] * 4), *PASSES),
+            step("p1", tagged(udp4(2, 1, source_address=ip4(3)), tag(10)), WRONG_ADDRESS),
+            step("p1", tagged(arp_request(2, 1, psrc=ip4(3)), tag(0)), WRONG_ADDRESS),
+            step("p1", tagged(udp4(2, 1, source_address=ip4(3)), *[tag(0)] * 4), WRONG_ADDRESS),
+            step("p1", tagged(udp4(2, 1), *[tag(0)] * 5), WRONG_ADDRESS),
+            step("p1", bare(0x8100, 2), WRONG_ADDRESS),
+            step("a", tagged(udp4(2, 1), service_tag(10)), came_out_of("b"), untouched()),
+            step("a", tagged(udp4(2, 1, source_address=ip4(3)), service_tag(0)), WRONG_ADDRESS),
+            step("a", tagged(udp4(2, 1, source_address=ip4(3)), tag(0), tag(10)), WRONG_ADDRESS),
         ),
     ),
     Row(
