@@ -15,8 +15,16 @@ MAX_WORKERS: Final = 4
 ASLEEP: Final = np.uint32(0)
 
 CONTROL_DTYPE: Final = np.dtype(
-    [("active", "u4", (1,)), ("in_use", "u4", (MAX_WORKERS,)), ("barrier", "u4", (1,)), ("installed_stamp", "u4")],
+    [
+        ("active", "u4", (1,)),
+        ("in_use", "u4", (MAX_WORKERS,)),
+        ("barrier", "u4", (1,)),
+        ("installed_stamp", "u4"),
+        ("turn", "u8", (1,)),
+        ("noted_turn", "u8", (MAX_WORKERS,)),
+    ],
     align=True,
 )
 """``active`` is the generation in force, 0 before the first; ``in_use`` is each worker's; ``barrier`` means nothing,
-it is there to be written atomically; ``installed_stamp`` says which static FDB entries worker 0 has put in force."""
+it is there to be written atomically; ``installed_stamp`` says which static FDB entries worker 0 has put in force;
+``turn`` and ``noted_turn`` are for what has one copy (``grace.py``)."""
