@@ -73,17 +73,16 @@ def test_readers_never_get_a_wrong_answer(width: int, seed: int) -> None:
     assert decided.any()
     assert not decided.all()
     command = [sys.executable, "-m", "tests.routes.reader", str(region.fd), str(width)]
-    reader = subprocess.Popen(command, cwd=ROOT, pass_fds=[region.fd], stdout=subprocess.PIPE, text=True)
-    try:
-        wait_for_vectors(arrays, 1, reader)
-        change(writer, staying, changing, chance)
-        wait_for_vectors(arrays, int(arrays["vectors"][0]) + 2, reader)
-        arrays["stop"][0] = 1
-        seen = json.loads(reader.communicate(timeout=PATIENCE_S)[0])
-    finally:
-        reader.kill()
-        reader.wait()
-        os.close(region.fd)
+    with subprocess.Popen(command, cwd=ROOT, pass_fds=[region.fd], stdout=subprocess.PIPE, text=True) as reader:
+        try:
+            wait_for_vectors(arrays, 1, reader)
+            change(writer, staying, changing, chance)
+            wait_for_vectors(arrays, int(arrays["vectors"][0]) + 2, reader)
+            arrays["stop"][0] = 1
+            seen = json.loads(reader.communicate(timeout=PATIENCE_S)[0])
+        finally:
+            reader.kill()
+            os.close(region.fd)
     assert seen["wrong"] == 0, seen
 
 
