@@ -1,7 +1,8 @@
 """Room for a trie's blocks: which units are in use, which are free, and which wait until nobody reads them."""
 
 from collections import deque
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from dataplane.route.tables import FANOUT
 
@@ -26,12 +27,14 @@ class Grace(Protocol):
 class BlockPool:
     """Hands out runs of units: of a size in use before if there are any, else from large extents of free units."""
 
-    def __init__(self, units: int, grace: Grace) -> None:
+    def __init__(self, units: int, grace: Grace, in_use: Sequence[tuple[int, int]] = ()) -> None:
+        """``in_use``: blocks (first unit, size) of a former owner. What it had given up, a worker may still read."""
         self.units = units
         self.grace = grace
-        self.extents = [(0, units)]
+        self.extents: list[tuple[int, int]] = []
         self.free: list[list[int]] = [[] for _ in range(LARGEST + 1)]
         self.waiting: deque[tuple[int, list[tuple[int, int]]]] = deque()
+        self.retire(self._between([(at, at + size) for at, size in in_use]))
 
     def allocate(self, size: int) -> int:
         """Return the first of ``size`` units, at most LARGEST; TableFullError if there are none."""
@@ -105,15 +108,20 @@ class BlockPool:
 
     def retire_all_but(self, at: int, size: int) -> None:
         """Take back everything but one piece, and what is free anyway, when the period of grace is over."""
-        retired = []
-        position = 0
-        for begin, end in sorted([*self.extents, (at, at + size), (self.units, self.units)]):
-            if begin > position:
-                retired.append((position, begin - position))
-            position = end
+        retired = self._between([*self.extents, (at, at + size)])
         self.free = [[] for _ in range(LARGEST + 1)]
         self.waiting.clear()
         self.retire(retired)
+
+    def _between(self, kept: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return what lies between pieces (begin, end), as (first unit, size)."""
+        found = []
+        position = 0
+        for begin, end in sorted([*kept, (self.units, self.units)]):
+            if begin > position:
+                found.append((position, begin - position))
+            position = end
+        return found
 
     def reclaim(self) -> None:
         """Make free what is no longer read."""
@@ -128,6 +136,6 @@ class BlockPool:
         return self.units - free - sum(end - at for at, end in self.extents)
 
 
-def units_of(runs: int) -> int:
-    """Return the size of a block with that many runs."""
+def units_of(runs: Any) -> Any:
+    """Return the size of a block with that many runs: an int, or an array of them."""
     return 1 + (runs + 1) // 2

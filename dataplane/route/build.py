@@ -4,27 +4,42 @@ from collections.abc import Iterator
 
 from dataplane.route.blocks import BlockPool, Grace, TableFullError
 from dataplane.route.bulk import Routes, build_trie, sort_routes
-from dataplane.route.change import Change
+from dataplane.route.change import Change, blocks_in_use
 from dataplane.route.rib import InvalidRouteError, Rib, Route, require_valid_columns
 from dataplane.route.tables import LENGTH_SHIFT, ROOT_SLOTS, Fib
 
-__all__ = ["InvalidRouteError", "NoSuchRouteError", "Route", "RouteWriter", "Routes", "TableFullError"]
+__all__ = [
+    "InvalidRouteError",
+    "NoSuchRouteError",
+    "NotLoadedError",
+    "Route",
+    "RouteWriter",
+    "Routes",
+    "TableFullError",
+]
 
 
 class NoSuchRouteError(KeyError):
     """There is no route for this prefix."""
 
 
+class NotLoadedError(Exception):
+    """The table holds routes of a former writer, and single ones cannot be told from them."""
+
+
 class RouteWriter:
-    """Writes one ``Fib`` for prefixes of ``width`` bits. It takes the table as its own and empties it."""
+    """Writes one ``Fib`` for prefixes of ``width`` bits, of which it is the only writer.
+
+    What a former writer left in the table stays in force until the first load, which must come before other changes.
+    """
 
     def __init__(self, fib: Fib, width: int, route_limit: int, grace: Grace) -> None:
         self.fib = fib
         self.width = width
         self.route_limit = route_limit
         self.rib = Rib(width)
-        self.pool = BlockPool(len(fib.units), grace)
-        fib.root[:] = 0
+        self.is_loaded = not fib.root.any()
+        self.pool = BlockPool(len(fib.units), grace, blocks_in_use(fib))
 
     def __len__(self) -> int:
         return len(self.rib)
@@ -52,6 +67,7 @@ class RouteWriter:
         self.fib.root[:] = root
         self.pool.retire_all_but(at, len(units))
         self.rib.replace(routes)
+        self.is_loaded = True
 
     def add(self, route: Route) -> None:
         """Add a route, or give its prefix another group. InvalidRouteError, TableFullError: all stays as it was."""
@@ -67,7 +83,7 @@ class RouteWriter:
 
         TableFullError, and all stays as it was, where equal neighbours must be parted and there is no room for that.
         """
-        if self.rib.get(address, length) is None:
+        if self.is_loaded and self.rib.get(address, length) is None:
             raise NoSuchRouteError(f"{address:#x}/{length}")
         above = self.rib.covering(address, length)
         word = above.length << LENGTH_SHIFT | above.group if above else 0
@@ -76,6 +92,8 @@ class RouteWriter:
 
     def _change(self, address: int, length: int, shortest: int, word: int) -> None:
         """Let ``word`` be the answer within a prefix where it is now a leaf of length ``shortest`` to ``length``."""
+        if not self.is_loaded:
+            raise NotLoadedError("a load must come first: the table holds routes of a former writer")
         change = Change(self.fib, self.pool, self.width, shortest, length, word)
         try:
             change.plan(address)

@@ -57,7 +57,7 @@ class Change:
             root[self.slots] = self.slot_word
         else:
             words = root[self.slots].copy()
-            self._paint_below((words[words >= NODE] & np.uint32(_REF)).astype(np.int64))
+            self._paint_below(refs_among(words))
             root[self.slots.start + np.flatnonzero(self._matches(words))] = self.word
         self.pool.retire(self.retired)
 
@@ -123,13 +123,35 @@ class Change:
     def _paint_below(self, refs: Any) -> None:
         """Overwrite in place the leaves in these blocks and in all below them: they lie within the prefix."""
         while len(refs):
-            runs = np.bitwise_count(self.fib.units[refs]).astype(np.int64)
-            places = np.repeat(2 * refs + 2 - (np.cumsum(runs) - runs), runs) + np.arange(int(runs.sum()))
+            places = places_of_runs(self.fib, refs)
             words = self.words[places]
             self.words[places[self._matches(words)]] = self.word
-            refs = (words[words >= NODE] & np.uint32(_REF)).astype(np.int64)
+            refs = refs_among(words)
 
 
 def runs_of(entries: list[int]) -> list[int]:
     """Return where runs of equal entries begin."""
     return [n for n in range(FANOUT) if n == 0 or entries[n] != entries[n - 1]]
+
+
+def refs_among(words: Any) -> Any:
+    """Return the units that the nodes among some words refer to, as int64."""
+    return (words[words >= NODE] & np.uint32(_REF)).astype(np.int64)
+
+
+def places_of_runs(fib: Fib, refs: Any) -> Any:
+    """Return the places of all runs of these blocks among the words of the table."""
+    runs = np.bitwise_count(fib.units[refs]).astype(np.int64)
+    return np.repeat(2 * refs + 2 - (np.cumsum(runs) - runs), runs) + np.arange(int(runs.sum()))
+
+
+def blocks_in_use(fib: Fib) -> list[tuple[int, int]]:
+    """Return the first unit and the size of every block that a table refers to."""
+    words = fib.units.view(np.uint32)
+    found = []
+    refs = refs_among(fib.root)
+    while len(refs):
+        sizes = units_of(np.bitwise_count(fib.units[refs]).astype(np.int64))
+        found += list(zip(refs.tolist(), sizes.tolist(), strict=True))
+        refs = refs_among(words[places_of_runs(fib, refs)])
+    return found

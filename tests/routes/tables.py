@@ -27,11 +27,11 @@ class Silence:
 
 
 class Hand:
-    """Periods of grace that the test ends by hand."""
+    """Periods of grace that the test ends by hand: the first ``over`` are over at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, over: int = 0) -> None:
         self.begun = 0
-        self.over = 0
+        self.over = over
 
     def begin(self) -> int:
         self.begun += 1

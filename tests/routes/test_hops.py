@@ -142,3 +142,25 @@ def test_next_hops_are_written_anew_only_after_their_period_of_grace() -> None:
     grace.over = grace.begun
     writer.change_group(group, {via(3): 1})
     assert set(chosen(writer, group)) == {3}
+
+
+def test_another_writer_takes_over() -> None:
+    """It finds groups and next hops where they were, and gives their numbers to nothing else."""
+    hops = make_hops(10, 10, 2)
+    first = NextHopWriter(hops, Silence())
+    gone = first.add_group({via(8): 1, via(9): 1})
+    spread = first.add_group({via(1): 1, via(1 << 100): 3})
+    single = first.add_group({via(2): 1})
+    first.remove_group(gone)
+    grace = Hand()
+    second = NextHopWriter(hops, grace)
+    assert second.members_of(spread) == {via(1): 64, via(1 << 100): 192}
+    assert second.members_of(single) == {via(2): 1}
+    with pytest.raises(TableFullError):
+        second.add_group({via(2): 1, via(3): 1})
+    grace.over = grace.begun
+    added = second.add_group({via(2): 1, via(3): 1})
+    assert added not in (spread, single)
+    assert Counter(chosen(second, added)) == {2: 128, 3: 128}
+    second.remove_group(single)
+    assert set(chosen(second, spread)) == {1, 0}, "1 << 100 is 0 in its low half"

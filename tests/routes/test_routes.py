@@ -4,11 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataplane.route.build import InvalidRouteError, NoSuchRouteError, Route, RouteWriter, TableFullError
+from dataplane.route.build import (
+    InvalidRouteError,
+    NoSuchRouteError,
+    NotLoadedError,
+    Route,
+    RouteWriter,
+    TableFullError,
+)
 from dataplane.route.rib import columns_of
 from dataplane.route.tables import IPV4_BITS, IPV6_BITS, Fib, make_fib
 from tests.naive.routes import NaiveRoutes
-from tests.routes.tables import WIDTHS, Hand, edges, look_up, make_writer, prefixes, routes, shapes
+from tests.routes.tables import WIDTHS, Hand, Silence, edges, look_up, make_writer, prefixes, routes, shapes
 
 pytestmark = pytest.mark.kernel
 
@@ -125,7 +132,7 @@ def test_more_routes_than_the_limit_are_refused(width: int) -> None:
 @each_width
 def test_without_room_a_change_is_refused_and_all_stays(width: int) -> None:
     large = make_fib(1, width)
-    writer = RouteWriter(Fib(large.root, large.units[:20]), width, 1000, Hand())
+    writer = RouteWriter(Fib(large.root, large.units[:20]), width, 1000, Hand(over=1))
     naive = NaiveRoutes(width)
     refused = 0
     for n in range(40):
@@ -144,7 +151,7 @@ def test_without_room_a_change_is_refused_and_all_stays(width: int) -> None:
 
 @each_width
 def test_blocks_are_filled_anew_only_after_their_period_of_grace(width: int) -> None:
-    grace = Hand()
+    grace = Hand(over=1)
     writer = RouteWriter(make_fib(10, width), width, 10, grace)
     writer.add(Route(0, 24, 1))
     old = int(writer.fib.root[0]) & 0x7FFF_FFFF
@@ -158,11 +165,33 @@ def test_blocks_are_filled_anew_only_after_their_period_of_grace(width: int) -> 
 
 def test_pieces_that_adjoin_are_put_together_when_there_is_no_other_room() -> None:
     fib = make_fib(1, IPV4_BITS)
-    writer = RouteWriter(Fib(fib.root, fib.units[:33]), IPV4_BITS, 1000, Hand())
+    writer = RouteWriter(Fib(fib.root, fib.units[:33]), IPV4_BITS, 1000, Silence())
     blocks = [writer.pool.allocate(3) for _ in range(11)]
     for at in blocks:
         writer.pool.release(at, 3)
     assert writer.pool.allocate(33) == 0
+
+
+@each_width
+def test_another_writer_takes_over(width: int) -> None:
+    """The routes of one that is gone stay in force, untouched, until its successor loads its own."""
+    grace = Hand()
+    fib = make_fib(10, width)
+    first = RouteWriter(fib, width, 10, Silence())
+    for n in range(5):
+        first.add(Route(n << width - 30, 30, n + 1))
+    before = shapes(fib)
+    second = RouteWriter(fib, width, 10, grace)
+    with pytest.raises(NotLoadedError):
+        second.add(Route(0, 1, 1))
+    with pytest.raises(TableFullError):
+        second.load(columns_of([Route(0, 30, 7)], width))
+    assert shapes(fib) == before
+    grace.over = grace.begun
+    assert second.pool.in_use() == first.pool.in_use()
+    second.load(columns_of([Route(0, 30, 7)], width))
+    second.add(Route(1 << width - 30, 30, 8))
+    assert look_up(fib, [0, 1 << width - 30, 2 << width - 30], width) == [7, 8, 0]
 
 
 @pytest.mark.parametrize(

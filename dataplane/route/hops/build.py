@@ -25,13 +25,15 @@ class NextHop(NamedTuple):
 class Numbers:
     """Numbers to give out; what comes back is given out again after its period of grace."""
 
-    def __init__(self, first: int, end: int, what: str, grace: Grace) -> None:
-        self.next = first
+    def __init__(self, first: int, end: int, what: str, grace: Grace, in_use: set[int]) -> None:
+        self.next = max(in_use, default=first - 1) + 1
         self.end = end
         self.what = what
         self.grace = grace
         self.free: list[int] = []
         self.waiting: deque[tuple[int, int]] = deque()
+        for number in sorted(set(range(first, self.next)) - in_use):
+            self.retire(number)
 
     def take(self) -> int:
         """Return a free number; TableFullError if there is none."""
@@ -50,18 +52,18 @@ class Numbers:
 
 
 class NextHopWriter:
-    """Writes one ``Hops``: it takes the tables as its own and empties them."""
+    """Writes one ``Hops``, of which it is the only writer. It begins with the groups that a former writer left."""
 
     def __init__(self, hops: Hops, grace: Grace) -> None:
         self.hops = hops
-        hops.group[:] = NONE
-        self.hop_numbers = Numbers(1, len(hops.hop), "next hops", grace)
-        self.group_numbers = Numbers(1, len(hops.group), "groups", grace)
-        self.spread_numbers = Numbers(0, len(hops.spread), "groups of several next hops", grace)
-        self.hop_of: dict[NextHop, int] = {}
-        self.next_hop: dict[int, NextHop] = {}
-        self.uses: Counter[int] = Counter()
-        self.members: dict[int, dict[int, int]] = {}
+        self.members = read_groups(hops)
+        self.uses = Counter(hop for members in self.members.values() for hop in members)
+        self.next_hop = {hop: read_hop(hops, hop) for hop in self.uses}
+        self.hop_of = {hop: number for number, hop in self.next_hop.items()}
+        spreads = {int(word) - SPREAD for word in hops.group if word >= SPREAD}
+        self.hop_numbers = Numbers(1, len(hops.hop), "next hops", grace, set(self.uses))
+        self.group_numbers = Numbers(1, len(hops.group), "groups", grace, set(self.members))
+        self.spread_numbers = Numbers(0, len(hops.spread), "groups of several next hops", grace, spreads)
 
     def add_group(self, weights: Mapping[NextHop, int]) -> int:
         """Make a group of next hops, by weight, and return its number. InvalidGroupError, TableFullError: nothing is
@@ -157,3 +159,18 @@ class NextHopWriter:
             number = self.hop_of.pop(hop)
             del self.next_hop[number], self.uses[number]
             self.hop_numbers.retire(number)
+
+
+def read_groups(hops: Hops) -> dict[int, dict[int, int]]:
+    """Return the members of every group, by number; their weights are as many as they have places."""
+    groups = {}
+    for number in np.flatnonzero(hops.group):
+        word = int(hops.group[number])
+        groups[int(number)] = Counter(hops.spread[word - SPREAD].tolist()) if word & SPREAD else {word: 1}
+    return {number: dict(members) for number, members in groups.items()}
+
+
+def read_hop(hops: Hops, number: int) -> NextHop:
+    """Return a next hop as it was given."""
+    row = hops.hop[number]
+    return NextHop(int(row.kind), int(row.network), int(row.address_high) << 64 | int(row.address_low), int(row.mtu))
