@@ -25,6 +25,9 @@ SHARES6 = (
 REGISTRIES6 = (0x2001 << 112, 0x2400 << 112, 0x2600 << 112, 0x2800 << 112, 0x2A00 << 112, 0x2C00 << 112)
 REGISTRY_BITS = 12
 
+CANDIDATES = 1.6
+"""So many prefixes are drawn for one that is wanted, since some are drawn twice."""
+
 NESTED = {IPV4_BITS: 0.6, IPV6_BITS: 0.9}
 GROUPS = 64
 
@@ -44,7 +47,7 @@ def full_table(count: int, width: int, random: np.random.Generator) -> Routes:
 
 def prefixes(shorter: Routes, wanted: int, length: int, width: int, random: np.random.Generator) -> Routes:
     """Return up to ``wanted`` different prefixes of one length."""
-    fresh = int(wanted * 1.3)
+    fresh = int(wanted * CANDIDATES)
     high, low = fresh_addresses(fresh, width, random)
     if len(shorter.high):
         parent = random.integers(0, len(shorter.high), fresh)

@@ -1,7 +1,8 @@
 """``python -m benchmarks.routes``: tables of routes of all sizes: loading, memory, single changes, look-ups.
 
 The tables look like the Internet's. Look-ups are in vectors of 256, for addresses in routes chosen evenly, and for
-addresses of which most lie in few routes (Zipf, 1.1). The tables lie in shared memory, as the workers have them.
+addresses of which most lie in few routes (Zipf, 1.1). The tables lie in shared memory, as the workers have them. Times
+are of one core, while it works for this process.
 """
 
 import sys

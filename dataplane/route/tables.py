@@ -43,7 +43,12 @@ Bounds. ``route_limit`` routes, and the units given to the table. A route needs 
 at most 3 runs, and parts at most one run of it into 3: ``units_for`` has room for the worst case, in memory that costs
 nothing before it is used. Loading a whole table needs room for the new one beside the old. Blocks come in 32 sizes;
 larger ones are divided when a size has run out. When there is no room, or a worker stands still with the blocks that
-have gone out of use, a change is refused and all stays as it was. What a full table takes is in docs/performance.md.
+have gone out of use, a change is refused and all stays as it was. A million routes as the Internet has them take 10 MiB
+for IPv4 and 25 MiB for IPv6, the root's one included; the agent's own record of them takes 70 to 140 MiB more.
+
+Measured against DIR-24-8 for IPv4 (one word for each of 2**24 prefixes): that answers 1.3 to 2.4 times as fast, but a
+look-up takes 3 to 6 ns here too while the table is in the caches, and 64 MiB would push everything else out of them; a
+short prefix would change millions of words, and IPv6 would need another kind of table.
 
 One table is one set of routes: several tables would be several pairs of arrays, at 1 MiB for each root.
 """
