@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from dataplane.route.blocks import BlockPool, Grace, TableFullError
 from dataplane.route.bulk import Routes, build_trie, sort_routes
 from dataplane.route.change import Change, blocks_in_use
@@ -64,7 +66,8 @@ class RouteWriter:
         root, units = build_trie(routes, at)
         self.pool.take_extent(at, len(units))
         self.fib.units[at : at + len(units)] = units
-        self.fib.root[:] = root
+        changed = np.flatnonzero(self.fib.root != root)
+        self.fib.root[changed] = root[changed]  # Word by word, as copying a stretch of memory need not be.
         self.pool.retire_all_but(at, len(units))
         self.rib.replace(routes)
         self.is_loaded = True
