@@ -9,6 +9,7 @@ COMMANDS = (
     ("benchmarks.tap_latency",),
     ("benchmarks.start",),
     ("benchmarks.load_captures",),
+    ("benchmarks.routes",),
 )
 
 

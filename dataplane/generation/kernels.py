@@ -15,7 +15,8 @@ def enter_generation(control: Any, worker: int) -> int:
     while True:
         active = load_acquire(control.active, 0)
         store_release(control.in_use, worker, active)
-        # An atomic read-modify-write orders the store above before the load below, for the agent to see one of both.
+        store_release(control.noted_turn, worker, load_acquire(control.turn, 0))
+        # An atomic read-modify-write orders the stores above before the load below, for the agent to see one of both.
         fetch_add(control.barrier, 0, np.uint32(0))
         if load_acquire(control.active, 0) == active:
             return active

@@ -17,8 +17,16 @@ FIRST_GENERATION: Final = 1
 """What is in force from the start: tables without ports. 0 is no generation."""
 
 CONTROL_DTYPE: Final = np.dtype(
-    [("active", "u4", (1,)), ("in_use", "u4", (MAX_WORKERS,)), ("barrier", "u4", (1,)), ("installed_stamp", "u4")],
+    [
+        ("active", "u4", (1,)),
+        ("in_use", "u4", (MAX_WORKERS,)),
+        ("barrier", "u4", (1,)),
+        ("installed_stamp", "u4"),
+        ("turn", "u8", (1,)),
+        ("noted_turn", "u8", (MAX_WORKERS,)),
+    ],
     align=True,
 )
-"""``active`` is the generation in force; ``in_use`` is each worker's; ``barrier`` means nothing,
-it is there to be written atomically; ``installed_stamp`` says which static FDB entries workers have put in force."""
+"""``active`` is the generation in force; ``in_use`` is each worker's; ``barrier`` means nothing, it is there to be
+written atomically; ``installed_stamp`` says which static FDB entries workers have put in force; ``turn`` and
+``noted_turn`` are for what has one copy (``grace.py``)."""

@@ -1,0 +1,1 @@
+"""Where a route leads: next hops, and groups of them among which flows are spread."""
