@@ -11,6 +11,7 @@ from dataplane.fdb.tables import (
     COUNTED_EPOCHS,
     EMPTY,
     EPOCH_SHIFT,
+    EPOCHS,
     PORT_SHIFT,
     PROBE_LIMIT,
     REMOVED,
@@ -34,7 +35,8 @@ _HALF = np.uint64(1 << 31)
 _WRAP = np.uint64(1 << 32)
 _AHEAD = np.uint64(TICKS_AHEAD)
 _PORT_MASK = np.uint64(0xFFFF)
-_EPOCH_MASK = np.uint64(0x7FFF)
+_EPOCHS = np.uint64(EPOCHS)
+_EPOCHS_AHEAD = np.uint64(EPOCHS // 2)
 _ONE = np.uint32(1)
 _MINUS_ONE = np.uint32(0xFFFF_FFFF)
 
@@ -53,8 +55,9 @@ def port_of(value: int) -> int:
 
 @inlined
 def has_present_epoch(rules: Any, value: int) -> bool:
-    """Whether the entry was learned under its port's present epoch."""
-    return (value >> EPOCH_SHIFT) & _EPOCH_MASK == np.uint64(rules.ports[port_of(value)].epoch)
+    """Whether the entry was learned under its port's epoch, or under a later one that another worker has seen."""
+    epoch = np.uint64(rules.ports[port_of(value)].epoch)
+    return ((value >> EPOCH_SHIFT) + _EPOCHS - epoch) % _EPOCHS < _EPOCHS_AHEAD
 
 
 @inlined
@@ -150,7 +153,7 @@ def learn_slowly(fdb: Any, key: int, home: int, port: int, seen: int, now: int) 
     if port_of(value) == np.uint64(port):
         compare_and_swap(bucket.value, k, value, seen)
     elif has_room_at_port(fdb, port, now):
-        move_entry(fdb, bucket, k, value, seen)
+        move_entry(fdb, bucket, k, key, value, seen)
     else:
         fdb.counters.refused_port += 1
     return True
@@ -227,10 +230,16 @@ def insert_entry(fdb: Any, key: int, home: int, value: int) -> int:
 
 
 @kernel
-def move_entry(fdb: Any, bucket: Any, k: int, value: int, seen: int) -> None:
-    """Let an entry lie behind another port, unless another worker has just changed it."""
+def move_entry(fdb: Any, bucket: Any, k: int, key: int, value: int, seen: int) -> None:
+    """Let an entry lie behind another port, unless another worker has just changed it.
+
+    If the slot has come to another MAC meanwhile, with the same value, that one gets it back.
+    """
     count_mac(fdb, seen, _ONE)
-    if compare_and_swap(bucket.value, k, value, seen):
+    moved = compare_and_swap(bucket.value, k, value, seen)
+    if moved and load_acquire(bucket.key, k) != key:
+        moved = not compare_and_swap(bucket.value, k, seen, value)
+    if moved:
         count_mac(fdb, value, _MINUS_ONE)
         fdb.counters.moved += 1
     else:
@@ -289,7 +298,9 @@ def sweep_buckets(fdb: Any, first: int, count: int, now: int) -> None:
             if key in (EMPTY, REMOVED, CLAIMED):
                 continue
             value = load_acquire(bucket.value, k)
-            if not is_valid(fdb.rules, value, now):
+            if value == ABSENT:  # Its remover has stopped on the way, or taken it for another.
+                compare_and_swap(bucket.key, k, key, REMOVED)
+            elif not is_valid(fdb.rules, value, now):
                 expire_entry(fdb, bucket, k, key, value)
         if removed and not is_passed(fdb, at):
             for k in range(BUCKET_ENTRIES):

@@ -21,7 +21,7 @@ Invariants
     changes it to ``ABSENT`` has taken the entry out, and then frees the key. So every change has one author, who
     counts it, and a reader that takes the key again after the value never pairs one MAC with another's port.
   - Workers' clocks and generations may be one burst apart: what a faster one has written is valid for a slower one,
-    times to come and later stamps included.
+    times to come, later epochs and later stamps included.
 
 Limits: ``entry_limit`` entries at half the slots or fewer, ``max_macs`` of them a port, static ones not counted there.
 At a limit, what has expired is swept first; then a new MAC is not learned, its frames are still forwarded, and the
@@ -29,8 +29,8 @@ refusal is counted. Room is counted before a slot is sought, so several workers 
 are counted anew under each epoch of their port.
 
 What a lost race costs: two workers that insert one key at once, or insert past a slot while it is being emptied, may
-leave a second entry behind. It is never found before the first one and ages like any. A worker killed within an
-insertion leaves its slot claimed for good.
+leave a second entry behind. It is never found before the first one and ages like any. A worker that is killed while it
+takes an entry out leaves that to the next sweep; while it puts one in, the slot stays claimed for good.
 """
 
 from typing import Any, Final, NamedTuple
@@ -60,8 +60,8 @@ TICK_MASK: Final = np.uint64(0xFFFF_FFFF)
 """Ages are counted in ticks of 2**27 ns, 134 ms."""
 NEVER: Final = 1 << 63
 """No tick."""
-TICKS_AHEAD: Final = 8
-"""How far ahead another worker's tick may be. All read one clock, one time a burst, and no burst takes a second."""
+TICKS_AHEAD: Final = 1 << 16
+"""How far ahead another worker's tick may be. All read one clock, once a burst; but one may be stopped for hours."""
 
 BUCKET_DTYPE: Final = np.dtype([("key", "u8", (BUCKET_ENTRIES,)), ("value", "u8", (BUCKET_ENTRIES,))], align=True)
 

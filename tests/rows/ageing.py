@@ -98,7 +98,7 @@ ROWS = [
     silence("2**16 ticks and a few do not come round", after_ticks=(1 << 16) + 5),
     silence("2**24 ticks do not come round", after_ticks=1 << 24),
     silence("2**31 ticks do not come round", after_ticks=1 << 31),
-    silence("18 years are a silence, up to where 32 bits of ticks come round", after_ticks=(1 << 32) - 100),
+    silence("18 years are a silence, up to where 32 bits of ticks come round", after_ticks=(1 << 32) - (1 << 17)),
     Row(
         "the first nanosecond of 1970 is a time like any other",
         TRIO,
