@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import select
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,14 @@ class Device:
     receives: bool
     options: dict[str, Any]
     ring: mmap.mmap | None = None
+
+
+def pending_error(device: Device) -> int:
+    """Return the errno that a packet socket keeps for whoever asks (its interface went down), or 0."""
+    if device.kind != "nic":
+        return 0
+    with socket.socket(fileno=os.dup(device.descriptor)) as packet_socket:
+        return packet_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 class Devices:
@@ -100,7 +109,9 @@ class Devices:
     def take_failed(self) -> list[tuple[int, int]]:
         """Close the devices that failed since the last call; return (index, errno) of each."""
         failed = [
-            (index, int(self.record.ports[index].failed)) for index in self.open if self.record.ports[index].failed
+            (index, pending_error(device) or int(self.record.ports[index].failed))
+            for index, device in self.open.items()
+            if self.record.ports[index].failed
         ]
         for index, _ in failed:
             self.close_port(index)
