@@ -15,12 +15,17 @@ Interface = IPv4Interface | IPv6Interface
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One bridge domain, with the subnets its endpoints get their addresses from."""
+    """One network, with the subnets its endpoints get their addresses from and the gateway's address in each.
+
+    ``bridge``: one bridge domain. ``routed``: every endpoint alone behind the router. ``masquerade``: what leaves
+    through the uplink takes the uplink's address; ``internal``: there is no way out.
+    """
 
     name: str
-    mode: Literal["bridge", "none"] = "bridge"
+    mode: Literal["bridge", "routed", "none"] = "bridge"
     subnets: tuple[Subnet, ...] = ()
     gateway: tuple[Address, ...] = ()
+    masquerade: bool = False
     internal: bool = False
     icc: bool = True
     mtu: int = 1500
@@ -74,6 +79,18 @@ class Storm:
 
 
 @dataclass(frozen=True, slots=True)
+class Publish:
+    """Ports ``first`` … ``last`` of the uplink's addresses (of ``host`` alone, if given) lead to the endpoint's own
+    ports from ``target`` on. ``protocol`` is tcp, udp or sctp."""
+
+    first: int
+    last: int
+    target: int
+    protocol: str = "tcp"
+    host: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """One attachment to a network. ``mac`` is six bytes, big-endian on the wire; None where nobody told us.
 
@@ -97,13 +114,66 @@ class Port:
     storm: Storm = field(default_factory=Storm)
     static_macs: tuple[bytes, ...] = ()
     max_macs: int = 1024
+    publish: tuple[Publish, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """How packets leave the fabric.
+
+    ``host``: a TAP into the agent's own network namespace, which routes further; ``nic``: the interface ``ifname``;
+    ``port``: the port of that name. ``addresses``: the fabric's own there, which source translation uses; those of a
+    host uplink are chosen by the agent when empty, those of a NIC asked for by DHCP. ``gateway``: one a family.
+    """
+
+    mode: Literal["host", "nic", "port"]
+    addresses: tuple[Interface, ...] = ()
+    gateway: tuple[Address, ...] = ()
+    port: str = ""
+    ifname: str = ""
+    mtu: int = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A static route: ``via`` next hops with weights, or straight into ``network``, or ``blackhole``."""
+
+    to: Subnet
+    via: tuple[tuple[Address, int], ...] = ()
+    network: str = ""
+    blackhole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nat:
+    """``endpoint_independent``: an inside address and port keeps one outside port for all destinations (RFC 4787).
+    ``static``: pairs of an outside and an inside address that stand for each other."""
+
+    endpoint_independent: bool = False
+    static: tuple[tuple[Address, Address], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds."""
+    """Seconds. Those of conversations have the defaults of Linux."""
 
     fdb_s: int = 300
+    tcp_syn_sent_s: int = 120
+    tcp_syn_received_s: int = 60
+    tcp_established_s: int = 432_000
+    tcp_fin_wait_s: int = 120
+    tcp_close_wait_s: int = 60
+    tcp_last_ack_s: int = 30
+    tcp_time_wait_s: int = 120
+    tcp_close_s: int = 10
+    udp_s: int = 30
+    udp_stream_s: int = 120
+    icmp_s: int = 30
+    sctp_s: int = 30
+    sctp_established_s: int = 210
+    generic_s: int = 600
+    fragment_s: int = 30
+    neighbour_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +182,10 @@ class Limits:
 
     fdb: int = 65536
     macs_per_port: int = 1024
+    flows: int = 1_048_576
+    neighbours: int = 16_384
+    routes: int = 65_536
+    fragments: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +196,9 @@ class Configuration:
     workers: int = 1
     networks: tuple[Network, ...] = ()
     ports: tuple[Port, ...] = ()
+    uplink: Uplink | None = None
+    routes: tuple[Route, ...] = ()
+    nat: Nat = field(default_factory=Nat)
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
 

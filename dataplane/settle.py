@@ -9,12 +9,13 @@ from dataplane.verdict import CONSUME, DROP, FORWARD, TRANSMIT_FAILED
 
 @kernel
 def settle_vector(vector: Any, counters: Any) -> None:
-    """Count what did not go out, at the port where it came in; ``copies`` says how many copies of a frame left."""
+    """Count what came in and did not go out, at the port where it came in; ``copies`` says how many copies of a frame
+    left."""
     ended = 0
-    for i in range(vector.count):
+    for i in range(vector.received):
         ended |= vector.verdict[i] | (vector.copies[i] == 0)
     if ended:
-        for i in range(vector.count):
+        for i in range(vector.received):
             settle_frame(vector, counters, i)
 
 

@@ -24,6 +24,8 @@ import numpy as np
 from dataplane.layout import LINE_BYTES
 
 VECTOR_CAPACITY: Final = 1024
+EXTRA_FRAMES: Final = 64
+"""Room in a vector for frames that the fabric originates or has kept, beyond those that came in."""
 DEFAULT_VECTOR: Final = 256
 
 VIRTIO_BYTES: Final = 12
@@ -35,6 +37,8 @@ SLOT_BYTES: Final = FRAME_AT + HEAD_BYTES
 SPILL_BYTES: Final = 65536
 
 MAX_PORTS: Final = 1024
+DOMAINS: Final = 8192
+"""Filtering domains: a VLAN of a network, or a whole network where no port reads VLANs. Domain 0 is none."""
 
 assert SLOT_BYTES % (2 * LINE_BYTES) == LINE_BYTES
 assert SLOT_BYTES % 8 == 0
@@ -42,12 +46,14 @@ assert SLOT_BYTES % 8 == 0
 
 def column(item: str) -> tuple[str, tuple[int]]:
     """Return the dtype of a column of ``item``: one entry a frame, and a cache line of padding."""
-    return item, (VECTOR_CAPACITY + LINE_BYTES // np.dtype(item).itemsize,)
+    return item, (VECTOR_CAPACITY + EXTRA_FRAMES + LINE_BYTES // np.dtype(item).itemsize,)
 
 
 VECTOR_DTYPE: Final = np.dtype(
     [
+        # All frames, and those of them that came in: the fabric's own stand behind these.
         ("count", "i8"),
+        ("received", "i8"),
         # Where a frame's bytes are, and how many: the slot's offset in the arena, its first byte, its two lengths.
         ("head_at", *column("u4")),
         ("head_length", *column("u4")),
@@ -62,10 +68,23 @@ VECTOR_DTYPE: Final = np.dtype(
         ("ether_type", *column("u2")),
         ("vlan_tci", *column("u2")),
         ("domain", *column("u2")),
-        # What becomes of it.
+        # What it says above that, if it is a packet for the router (see ``packet/``). Addresses in host order, two
+        # halves, IPv4 mapped; ``ports`` is source << 16 | destination.
+        ("packet_bytes", *column("u4")),
+        ("transport_at", *column("u4")),
+        ("source_high", *column("u8")),
+        ("source_low", *column("u8")),
+        ("destination_high", *column("u8")),
+        ("destination_low", *column("u8")),
+        ("ports", *column("u4")),
+        ("protocol", *column("u1")),
+        ("is_ipv6", *column("u1")),
+        ("fragment", *column("u1")),
+        # What becomes of it; which frame caused it (itself, if it came in).
         ("verdict", *column("u1")),
         ("reason", *column("u1")),
         ("copies", *column("u2")),
+        ("cause", *column("u2")),
         # Scratch that one stage leaves for its own second pass.
         ("source_bucket", *column("u4")),
         ("destination_bucket", *column("u4")),
@@ -78,12 +97,18 @@ EGRESS_DTYPE: Final = np.dtype(
         ("ports", "i8"),
         ("active", "u2", (MAX_PORTS,)),
         ("count", "u4", (MAX_PORTS,)),
-        ("queue", "u2", (MAX_PORTS, VECTOR_CAPACITY + LINE_BYTES // 2)),
+        ("queue", "u2", (MAX_PORTS, VECTOR_CAPACITY + EXTRA_FRAMES + LINE_BYTES // 2)),
     ],
     align=True,
 )
 """Which frames leave by which port, in order: ``queue[port, :count[port]]`` are indices into the vector, and
 ``active[:ports]`` are the ports with any. A frame stands at most once in a port's queue, which bounds it."""
+
+
+WHOLE: Final = 0
+FIRST_FRAGMENT: Final = 1
+LATER_FRAGMENT: Final = 2
+"""What ``fragment`` says of a packet."""
 
 
 class Arena(NamedTuple):
@@ -104,7 +129,9 @@ def make_egress() -> Any:
 
 
 def make_arena(frames: int) -> Arena:
-    """Return an arena for ``frames`` frames; its spill buffers cost memory only once large frames arrive."""
+    """Return an arena for ``frames`` received frames and EXTRA_FRAMES more; its spill buffers cost memory only once
+    large frames arrive."""
+    frames += EXTRA_FRAMES
     heads = np.zeros(frames * SLOT_BYTES + LINE_BYTES, np.uint8)
     tails = np.zeros(frames * SPILL_BYTES + LINE_BYTES, np.uint8)
     return Arena(heads, tails)

@@ -14,7 +14,7 @@ BASE = {
     f"dataplane.{name}"
     for name in (
         *("jit", "layout", "memory", "intrinsics", "verdict", "wire", "hash", "vector", "shm", "counters", "libc"),
-        *("drop", "ethernet", "token_bucket", "virtio"),
+        *("checksum", "drop", "ethernet", "originate", "token_bucket", "virtio"),
     )
 }
 KERNEL_SIDE = {"numba", "llvmlite", "dataplane.jit", "dataplane.memory", "dataplane.intrinsics"}

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from control.errors import UserError
 from control.model import Configuration, Port
-from dataplane.forward.tables import DOMAINS
-from dataplane.vector import MAX_PORTS
+from dataplane.vector import DOMAINS, MAX_PORTS
 
 DEFAULT_VLAN = 1
 """The VLAN of a port that says nothing of VLANs, in a network where another port does."""

@@ -1,15 +1,11 @@
-"""What forwarding knows of ports and filtering domains. Written by the agent, in two copies of which one is in force.
-
-A filtering domain is a VLAN of a network, or a whole network where no port reads VLANs. Domain 0 is none.
-"""
+"""What forwarding knows of ports and domains. Written by the agent, in two copies of which one is in force."""
 
 from typing import Final
 
 import numpy as np
 
-from dataplane.vector import MAX_PORTS
+from dataplane.vector import DOMAINS, MAX_PORTS
 
-DOMAINS: Final = 8192
 FLOOD_MEMBERS: Final = 131072
 
 ISOLATED: Final = 1

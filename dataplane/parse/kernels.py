@@ -18,10 +18,12 @@ _SOURCE_SHIFT = np.uint64(16)
 def parse_frames(vector: Any, heads: Any) -> None:
     """Read every frame's Ethernet header.
 
-    Reads: head_at, length; 14 bytes of each head. Writes: destination_mac, source_mac, ether_type, vlan_tci (0),
-    verdict, reason, copies (0). A frame shorter than its header, or longer than the fabric carries, is dropped here, so
-    that later stages need not ask again; its other columns hold whatever lay in the slot. Order effects: none.
+    Reads: head_at, length; 14 bytes of each head. Writes: received, destination_mac, source_mac, ether_type, vlan_tci
+    (0), verdict, reason, copies (0), cause (itself). A frame shorter than its header, or longer than the fabric
+    carries, is dropped here, so that later stages need not ask again; its other columns hold whatever lay in the slot.
+    Order effects: none.
     """
+    vector.received = vector.count
     for i in range(vector.count):
         at = vector.head_at[i]
         vector.destination_mac[i] = load_u64(heads, at) & MAC_MASK
@@ -29,6 +31,7 @@ def parse_frames(vector: Any, heads: Any) -> None:
         vector.ether_type[i] = load_u16_be(heads, at + ETHERNET_TYPE)
         vector.vlan_tci[i] = 0
         vector.copies[i] = 0
+        vector.cause[i] = i
         vector.verdict[i] = FORWARD
         vector.reason[i] = 0
     for i in range(vector.count):

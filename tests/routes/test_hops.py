@@ -19,7 +19,7 @@ weights = st.dictionaries(st.integers(1, 200), st.integers(1, 50), min_size=1, m
 
 
 def via(number: int) -> NextHop:
-    return NextHop(VIA, network=1, address=number, mtu=1500)
+    return NextHop(VIA, interface=1, address=number, mtu=1500)
 
 
 def make_writer(hops: int = 100, groups: int = 10, spreads: int = 4) -> NextHopWriter:

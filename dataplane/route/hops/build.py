@@ -14,12 +14,14 @@ __all__ = ["InvalidGroupError", "NextHop", "NextHopWriter", "TableFullError"]
 
 
 class NextHop(NamedTuple):
-    """One next hop; ``address`` as a number, IPv4 and IPv6 alike, 0 unless the kind is VIA; ``mtu`` in bytes."""
+    """One next hop; ``address`` as a number of 128 bits, IPv4 mapped, 0 unless the kind is VIA; ``mtu`` in bytes."""
 
     kind: int
-    network: int = 0
+    interface: int = 0
     address: int = 0
     mtu: int = 0
+    domain: int = 0
+    is_open: bool = False
 
 
 class Numbers:
@@ -141,8 +143,10 @@ class NextHopWriter:
         """Write a next hop that nothing names yet."""
         row = self.hops.hop[number]
         row.kind = hop.kind
-        row.network = hop.network
+        row.interface = hop.interface
+        row.domain = hop.domain
         row.mtu = hop.mtu
+        row.is_open = hop.is_open
         row.address_high = hop.address >> 64
         row.address_low = hop.address & 0xFFFF_FFFF_FFFF_FFFF
         self.hop_of[hop] = number
@@ -173,4 +177,5 @@ def read_groups(hops: Hops) -> dict[int, dict[int, int]]:
 def read_hop(hops: Hops, number: int) -> NextHop:
     """Return a next hop as it was given."""
     row = hops.hop[number]
-    return NextHop(int(row.kind), int(row.network), int(row.address_high) << 64 | int(row.address_low), int(row.mtu))
+    address = int(row.address_high) << 64 | int(row.address_low)
+    return NextHop(int(row.kind), int(row.interface), address, int(row.mtu), int(row.domain), bool(row.is_open))

@@ -36,11 +36,20 @@ LOCAL: Final = 5
 KIND_NAMES: Final = ("none", "connected", "via", "blackhole", "unreachable", "local")
 
 NEXTHOP_DTYPE: Final = np.dtype(
-    [("address_high", "u8"), ("address_low", "u8"), ("network", "u2"), ("mtu", "u2"), ("kind", "u1")],
+    [
+        ("address_high", "u8"),
+        ("address_low", "u8"),
+        ("interface", "u2"),
+        ("domain", "u2"),
+        ("mtu", "u2"),
+        ("kind", "u1"),
+        ("is_open", "u1"),
+    ],
     align=True,
 )
-"""One next hop: its kind; the neighbour's address in host order, for VIA (IPv4 in the low 32 bits of ``address_low``);
-the network (bridge) that it lies in, and that network's MTU in bytes. 24 bytes."""
+"""One next hop: its kind; the neighbour's address in host order, for VIA (IPv4 mapped); the router's interface and the
+filtering domain that it lies in, and the MTU there in bytes; whether the route says that other networks may use it.
+24 bytes."""
 
 PLACES: Final = 256
 MEMBERS: Final = 64

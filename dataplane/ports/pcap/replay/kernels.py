@@ -85,7 +85,7 @@ def record_queued(lane: Any, forward: Any) -> None:
             counters.ports[port].tx_bytes += vector.length[i]
             undress_frame(vector, heads, i, dressed)
             if lane.report.state.enabled:
-                note_leaving(lane.report, port, i)
+                note_leaving(lane.report, port, np.int64(vector.cause[i]))
         egress.count[port] = 0
     egress.ports = 0
 
@@ -133,6 +133,6 @@ def replay_frames(lane: Any, frames: Any, data: Any, first: int, last: int, size
         settle_vector(vector, state.port_counters[0])
         if report.state.enabled:
             append_lines(report, vector)
-        first += vector.count
+        first += vector.received
     leave_generation(state.control[0], 0)
     return first

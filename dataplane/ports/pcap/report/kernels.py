@@ -104,8 +104,8 @@ def append_line(report: Any, vector: Any, i: int) -> None:
 
 @kernel
 def append_lines(report: Any, vector: Any) -> None:
-    """Append a line for every frame of the vector, and forget by which ports its frames left."""
-    for i in range(vector.count):
+    """Append a line for every frame that came in, and forget by which ports its frames left."""
+    for i in range(vector.received):
         append_line(report, vector, i)
         for word in range(RANK_WORDS):
             report.state.left_by[i, word] = NONE

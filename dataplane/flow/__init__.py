@@ -1,0 +1,1 @@
+"""Connection tracking: which conversations there are, in which state, and how each is translated."""
