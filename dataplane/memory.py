@@ -59,6 +59,12 @@ if JIT_DISABLED:
     def store_u16_be(array: Any, offset: Any, value: Any) -> None:
         _store(array, offset, value, 2, "big")
 
+    def store_u32_be(array: Any, offset: Any, value: Any) -> None:
+        _store(array, offset, value, 4, "big")
+
+    def store_u64_be(array: Any, offset: Any, value: Any) -> None:
+        _store(array, offset, value, 8, "big")
+
     def copy_line(target: Any, target_at: Any, source: Any, source_at: Any) -> None:
         copy_bytes(target, target_at, source, source_at, LINE_BYTES)
 
@@ -111,6 +117,8 @@ else:
     store_u32 = intrinsics.make_storer(32, swap=False)
     store_u64 = intrinsics.make_storer(64, swap=False)
     store_u16_be = intrinsics.make_storer(16, swap=True)
+    store_u32_be = intrinsics.make_storer(32, swap=True)
+    store_u64_be = intrinsics.make_storer(64, swap=True)
     load_u16_at = intrinsics.make_address_loader(16)
     load_u32_at = intrinsics.make_address_loader(32)
     copy_line = intrinsic(intrinsics.copy_line)

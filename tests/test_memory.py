@@ -28,6 +28,8 @@ STORES = {
     "store_u32": (4, "little"),
     "store_u64": (8, "little"),
     "store_u16_be": (2, "big"),
+    "store_u32_be": (4, "big"),
+    "store_u64_be": (8, "big"),
 }
 
 

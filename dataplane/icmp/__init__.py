@@ -1,0 +1,1 @@
+"""What a router says about packets, in their own slots: echo replies, ICMP errors, and TCP resets."""
