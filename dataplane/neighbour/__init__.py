@@ -1,0 +1,1 @@
+"""Who has which MAC: messages between neighbours, read, answered and written."""
