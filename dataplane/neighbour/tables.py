@@ -30,3 +30,20 @@ ALL_NODES_MAC: Final = np.uint64(0x0100_0000_3333)
 SOLICITED_NODE_LOW: Final = np.uint64(0x0000_0001_FF00_0000)
 SOLICITED_NODE_BITS: Final = np.uint64(0x00FF_FFFF)
 SOLICITED_NODE_MAC: Final = np.uint64(0x00FF_3333)
+LINK_LOCAL_HIGH: Final = np.uint64(0xFE80_0000_0000_0000)
+
+PREFIX_INFORMATION: Final = 3
+PREFIX_BYTES: Final = 32
+MTU_OPTION: Final = 5
+NAME_SERVERS: Final = 25
+NAME_SERVER_BYTES: Final = 24
+ON_LINK: Final = 0x80
+AUTONOMOUS: Final = 0x40
+AUTONOMOUS_BITS: Final = 64
+"""The prefix length that stations make addresses from (RFC 4862 section 5.5.3 d, RFC 2464 section 4)."""
+OWN_HOPS: Final = 64
+"""What stations are told to send with."""
+ROUTER_LIFETIME_S: Final = 1800
+VALID_LIFETIME_S: Final = 2_592_000
+PREFERRED_LIFETIME_S: Final = 604_800
+"""The defaults of RFC 4861 section 6.2.1."""
