@@ -11,19 +11,7 @@ from typing import Any
 from control import model
 
 CLASSES: dict[str, type] = {
-    cls.__name__: cls
-    for cls in (
-        model.Configuration,
-        model.Limits,
-        model.Network,
-        model.Nic,
-        model.Pcap,
-        model.Port,
-        model.Storm,
-        model.Tap,
-        model.Timeouts,
-        model.Vlan,
-    )
+    name: item for name, item in vars(model).items() if isinstance(item, type) and is_dataclass(item)
 }
 ADDRESSES: dict[str, type] = {
     cls.__name__: cls
