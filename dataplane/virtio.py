@@ -36,6 +36,12 @@ def is_superframe(heads: Any, slot: int) -> bool:
     return heads[slot + _GSO_TYPE] != 0
 
 
+@inlined
+def defers_checksum(heads: Any, slot: int, at: int) -> bool:
+    """Whether the checksum of what begins ``at`` bytes into the frame is left for a device to complete."""
+    return heads[slot] & NEEDS_CHECKSUM != 0 and load_u16(heads, slot + _CHECKSUM_FROM) == at
+
+
 @kernel
 def move_headers(heads: Any, slot: int, by: int) -> None:
     """Follow headers that became ``by`` bytes longer (or shorter, if negative) in front of the checksummed part."""

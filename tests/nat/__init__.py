@@ -1,0 +1,1 @@
+"""Tests of address translation, held against packets that scapy makes afresh."""
