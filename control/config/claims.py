@@ -10,7 +10,7 @@ from typing import NamedTuple
 from control.config.build import vlan_of
 from control.config.mistakes import Mistakes, Path
 from control.config.schema import PortFields
-from control.model import Address, Nic, Port, Tap, Vlan
+from control.model import Address, Nic, Port, Publish, Tap, Vlan
 
 _DEFAULT_VLAN = 1
 _NAMED_NETNS_FOLDERS = ("/run/netns/", "/var/run/netns/")
@@ -35,6 +35,7 @@ class Claims:
     def __init__(self) -> None:
         self._owners: dict[tuple[object, ...], str] = {}
         self._macs: dict[tuple[str, bytes], list[MacClaim]] = {}
+        self._published: dict[tuple[str, int], list[tuple[Address | None, str]]] = {}
 
     def claim_name(self, kind: str, name: str, owner: str) -> str | None:
         return self._claim(("name", kind, name), owner)
@@ -53,11 +54,23 @@ class Claims:
         claims.append(MacClaim(vlans, owner))
         return None
 
+    def claim_publish(self, publish: Publish, owner: str) -> str | None:
+        """Claim outside ports; those of no address in particular are those of every address."""
+        for number in range(publish.first, publish.last + 1):
+            claims = self._published.setdefault((publish.protocol, number), [])
+            for host, present in claims:
+                if host is None or publish.host is None or host == publish.host:
+                    return present
+            claims.append((publish.host, owner))
+        return None
+
     def claim_port(self, port: Port, owner: str) -> None:
         """Claim all of a port that is in force already."""
         self.claim_name("port", port.name, owner)
         for interface in port.addresses:
             self.claim_address(port.network, interface.ip, owner)
+        for publish in port.publish:
+            self.claim_publish(publish, owner)
         for mac in (port.mac, *port.static_macs):
             if mac:
                 self.claim_mac(port.network, vlans_of(port.vlan), mac, owner)
@@ -99,6 +112,11 @@ def claim_written(port: Written, claims: Claims, mistakes: Mistakes) -> None:
     if fields.nic is not None:
         ifname = fields.nic.ifname
         refuse(("nic", "ifname"), "an interface", ifname, claims.claim_interface(None, ifname, owner))
+    for index, publish in enumerate(fields.publish or ()):
+        if publish is not None:
+            outside = f"{publish.first}-{publish.last}" if publish.last > publish.first else str(publish.first)
+            shown = f"{publish.host or 'any address'} port {outside}/{publish.protocol}"
+            refuse(("publish", index), "outside ports", shown, claims.claim_publish(publish, owner))
     if fields.network is None:
         return
     for index, item in enumerate(fields.addresses or ()):

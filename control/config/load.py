@@ -11,7 +11,9 @@ from control.config.mistakes import Mistakes, describe
 from control.config.networks import resolve_networks
 from control.config.notyet import note_not_yet
 from control.config.resolve import Surroundings, resolve_ports
+from control.config.routes import resolve_nat, resolve_routes
 from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
+from control.config.uplink import resolve_uplink
 from control.errors import ConfigurationError
 from control.model import Configuration, Limits, Port, Timeouts
 
@@ -56,32 +58,32 @@ def parse_configuration(
     complete = complete and not (fields.networks is None and mistakes.touch(("networks",)))
     check_attached(attached, networks, complete, mistakes)
     node = fields.node or hostname or os.uname().nodename
-    limits = _limits(fields.limits)
+    limits = Limits(**_written(fields.limits))
     known = {port.name: port for port in previous.ports} if previous else {}
     surroundings = Surroundings(node, networks, complete, limits.macs_per_port, attached, known)
     items = [(("ports", index), item) for index, item in enumerate(fields.ports or ())]
     ports = resolve_ports(items, surroundings, mistakes)
+    names = [item.get("name") for item in fields.ports or () if isinstance(item, dict)]
+    uplink = resolve_uplink(fields.uplink, names, mistakes)
+    routes = resolve_routes(fields.routes or (), networks, complete, mistakes)
+    nat = resolve_nat(fields.nat, mistakes)
     mistakes.raise_any()
     configuration = Configuration(
         node=node,
         workers=fields.workers or min(cores or len(os.sched_getaffinity(0)), MAX_WORKERS),
         networks=tuple(network for network in networks.values() if network is not None),
         ports=(*ports, *attached),
-        timeouts=_timeouts(fields.timeouts),
+        uplink=uplink,
+        routes=routes,
+        nat=nat,
+        timeouts=Timeouts(**_written(fields.timeouts)),
         limits=limits,
     )
     return Loaded(configuration, mistakes.warnings)
 
 
-def _limits(fields: LimitFields | None) -> Limits:
-    default = Limits()
-    if fields is None:
-        return default
-    return Limits(fdb=fields.fdb or default.fdb, macs_per_port=fields.macs_per_port or default.macs_per_port)
-
-
-def _timeouts(fields: TimeoutFields | None) -> Timeouts:
-    return Timeouts() if fields is None or fields.fdb_s is None else Timeouts(fields.fdb_s)
+def _written(fields: LimitFields | TimeoutFields | None) -> dict[str, int]:
+    return {} if fields is None else fields.model_dump(exclude_none=True)
 
 
 def _read_text(path: FilePath) -> str:

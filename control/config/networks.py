@@ -44,6 +44,7 @@ def _build(fields: NetworkFields, name: str) -> Network:
         mode="none" if fields.mode == "none" else "bridge",
         subnets=subnets,
         gateway=_gateways(fields, subnets),
+        masquerade=fields.mode != "none" if fields.masquerade is None else fields.masquerade,
         internal=bool(fields.internal),
         icc=fields.icc is not False,
         mtu=_DEFAULT_MTU if fields.mtu is None else fields.mtu,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from control.config.mistakes import Mistakes, Path, describe
+from control.config.schema import TimeoutFields
 
 _WARNING = "understood, not in force yet"
 
@@ -45,11 +46,9 @@ NOT_YET = (
     NotYet(("ports", "*", "publish")),
     NotYet(("uplink",)),
     NotYet(("routes",)),
-    NotYet(("timeouts", "tcp_established_s")),
-    NotYet(("timeouts", "udp_s")),
-    NotYet(("timeouts", "udp_stream_s")),
-    NotYet(("timeouts", "icmp_s")),
-    NotYet(("limits", "flows")),
+    NotYet(("nat",)),
+    *(NotYet(("timeouts", field)) for field in TimeoutFields.model_fields if field != "fdb_s"),
+    *(NotYet(("limits", field)) for field in ("flows", "neighbours", "routes", "fragments")),
 )
 
 

@@ -42,6 +42,8 @@ def resolve_ports(
         claim_written(port, claims, mistakes)
     good = [port for port in written if not mistakes.touch(port.path)]
     addresses = _give_addresses(good, surroundings, mistakes)
+    for port in good:
+        _check_published(port, addresses.get(port.path, ()), mistakes)
     return tuple(
         _build(port, addresses.get(port.path, ()), claims, surroundings)
         for port in good
@@ -80,6 +82,14 @@ def _give_addresses(
                 expected = f"a free address in {exhausted} of network {network.name}"
                 mistakes.add((*port.path, "addresses"), expected, "all of them taken")
     return given
+
+
+def _check_published(port: Written, addresses: tuple[Interface, ...], mistakes: Mistakes) -> None:
+    for index, publish in enumerate(port.fields.publish or ()):
+        family = None if publish is None or publish.host is None else publish.host.version
+        if publish is not None and not any(family in (None, address.version) for address in addresses):
+            kind = f"an IPv{family} address" if family else "an address"
+            mistakes.add((*port.path, "publish", index), f"{kind} of the port to lead to", "none")
 
 
 def _present(port: Written, surroundings: Surroundings) -> tuple[Interface, ...]:

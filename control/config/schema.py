@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, model_validator
 
-from control.config import kubernetes, values
+from control.config import kubernetes, router_values, values
 from control.config.sections import Part, Section, one_or_many, reads, reads_each, required
-from control.model import Address, Subnet
+from control.model import Address, Publish, Subnet
 
 MAX_WORKERS = 4
 MIN_MTU = 68
@@ -23,6 +23,7 @@ _MAX_FDB_SECONDS = 1_000_000
 _MAX_RATE = 10_000_000
 _MAX_TABLE = 1 << 22
 _MAX_FLOWS = 1 << 26
+_MAX_FRAGMENTS = 1 << 16
 
 _whole = values.whole
 
@@ -41,6 +42,11 @@ Macs = Annotated[list[bytes | None], reads_each(values.mac)]
 Subnets = Annotated[list[Subnet | None], reads_each(values.subnet)]
 Gateways = Annotated[list[Address | None], reads_each(values.plain_address)]
 Addresses = Annotated[list[tuple[Address, int | None] | None], reads_each(values.address)]
+
+Publications = Annotated[list[Publish | None], reads_each(router_values.publish)]
+NextHops = Annotated[list[tuple[Address, int] | None], reads_each(router_values.next_hop)]
+Destination = Annotated[Subnet | None, reads(router_values.destination)]
+PlainAddress = Annotated[Address | None, reads(values.plain_address)]
 
 VlanId = Annotated[int, reads(values.vlan)]
 VlanRanges = Annotated[list[Annotated[range, reads(values.vlans)]], BeforeValidator(one_or_many)]
@@ -83,16 +89,31 @@ class StormFields(Section):
 
 class TimeoutFields(Section):
     fdb_s: Annotated[int, reads(_whole(1, _MAX_FDB_SECONDS))] | None = None
+    tcp_syn_sent_s: Seconds | None = None
+    tcp_syn_received_s: Seconds | None = None
     tcp_established_s: Seconds | None = None
+    tcp_fin_wait_s: Seconds | None = None
+    tcp_close_wait_s: Seconds | None = None
+    tcp_last_ack_s: Seconds | None = None
+    tcp_time_wait_s: Seconds | None = None
+    tcp_close_s: Seconds | None = None
     udp_s: Seconds | None = None
     udp_stream_s: Seconds | None = None
     icmp_s: Seconds | None = None
+    sctp_s: Seconds | None = None
+    sctp_established_s: Seconds | None = None
+    generic_s: Seconds | None = None
+    fragment_s: Seconds | None = None
+    neighbour_s: Seconds | None = None
 
 
 class LimitFields(Section):
     flows: Annotated[int, reads(_whole(1, _MAX_FLOWS))] | None = None
     fdb: TableSize | None = None
     macs_per_port: TableSize | None = None
+    neighbours: TableSize | None = None
+    routes: TableSize | None = None
+    fragments: Annotated[int, reads(_whole(1, _MAX_FRAGMENTS))] | None = None
 
 
 class NetworkFields(Part):
@@ -119,7 +140,7 @@ class PortFields(Part):
     namespace: Annotated[str, reads(kubernetes.namespace)] | None = None
     labels: Labels | None = None
     named_ports: NamedPorts | None = None
-    publish: Sequence | None = None
+    publish: Publications | None = None
     spoof_check: Bool | None = None
     endpoint: Bool | None = None
     hairpin: Bool | None = None
@@ -136,6 +157,32 @@ class PortFields(Part):
         return data
 
 
+class UplinkFields(Part):
+    mode: Annotated[str | None, reads(values.uplink_mode)] = required()
+    addresses: Addresses | None = None
+    gateway: Gateways | None = None
+    port: Name = None
+    ifname: Ifname | None = None
+    mtu: Annotated[int, reads(_whole(MIN_MTU, MAX_MTU))] | None = None
+
+
+class RouteFields(Part):
+    to: Destination = required()
+    via: NextHops | None = None
+    network: Name = None
+    blackhole: Bool | None = None
+
+
+class StaticFields(Part):
+    outside: PlainAddress = required()
+    inside: PlainAddress = required()
+
+
+class NatFields(Part):
+    endpoint_independent: Bool | None = None
+    static: Sequence | None = None
+
+
 class FileFields(Part):
     node: Name = None
     workers: Annotated[int, reads(_whole(1, MAX_WORKERS))] | None = None
@@ -145,5 +192,6 @@ class FileFields(Part):
     limits: LimitFields | None = None
     uplink: Mapping | None = None
     routes: Sequence | None = None
+    nat: Mapping | None = None
     overlay: Anything = None
     manifests: Anything = None

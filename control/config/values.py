@@ -23,7 +23,7 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}\Z"
 _SUBNET = re.compile(r"[^/%]+/[0-9]{1,3}\Z", re.ASCII)
 _VLAN_RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?\Z", re.ASCII)
 
-_UNUSABLE_SUBNETS: tuple[tuple[Subnet, str], ...] = tuple(
+UNUSABLE_SUBNETS: tuple[tuple[Subnet, str], ...] = tuple(
     (ip_network(subnet), kind)
     for subnet, kind in (
         ("0.0.0.0/8", "unspecified"),
@@ -150,7 +150,7 @@ def subnet(value: object) -> Subnet:
         raise Expected(phrase) from None
     if ip_address(value.partition("/")[0]) != found.network_address:
         raise Expected("a subnet without host bits", f"{value} (its subnet is {found})")
-    for unusable, kind in _UNUSABLE_SUBNETS:
+    for unusable, kind in UNUSABLE_SUBNETS:
         if found.version == unusable.version and found.overlaps(unusable):
             raise Expected("a subnet of unicast addresses", f"{value}, which overlaps {unusable} ({kind})")
     return found
@@ -181,6 +181,12 @@ def vlans(value: object) -> range:
 def mode(value: object) -> str:
     if value not in ("bridge", "none", "overlay", "routed", "host"):
         raise Expected("bridge or none")
+    return str(value)
+
+
+def uplink_mode(value: object) -> str:
+    if value not in ("host", "nic", "port"):
+        raise Expected("host, nic or port")
     return str(value)
 
 

@@ -197,7 +197,7 @@ networks:
   - {name: n, subnets: [10.0.0.0/24], gateway: [10.0.0.254], masquerade: true}
   - {name: m, masquerade: false, internal: true}
 ports:
-  - {name: p, network: n, pcap: {}, publish: ["8080:80/tcp"]}
+  - {name: p, network: n, pcap: {}, addresses: 10.0.0.2, publish: ["8080:80/tcp"]}
   - {name: q, network: n, pcap: {}, publish: []}
 uplink: {mode: host}
 routes: [{to: 10.1.0.0/16, via: 10.0.0.9}]

@@ -9,12 +9,16 @@ from control.config.notyet import NOT_YET
 from control.config.schema import (
     FileFields,
     LimitFields,
+    NatFields,
     NetworkFields,
     NicFields,
     PortFields,
+    RouteFields,
+    StaticFields,
     StormFields,
     TapFields,
     TimeoutFields,
+    UplinkFields,
     VlanFields,
 )
 from tests.config.read import parse
@@ -23,6 +27,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SECTIONS = (
     *(FileFields, NetworkFields, PortFields, TapFields, NicFields),
     *(VlanFields, StormFields, TimeoutFields, LimitFields),
+    *(UplinkFields, RouteFields, NatFields, StaticFields),
 )
 BLOCK = re.compile(r"```yaml\n(.*?)```", flags=re.DOTALL)
 CODE = " ".join(re.findall(r"`([^`]+)`", BLOCK.sub("", PAGE)))

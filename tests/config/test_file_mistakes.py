@@ -16,7 +16,7 @@ ROWS = {
         "networks: []\nxyzzy: 1\n",
         (
             "2: xyzzy: expected one of the fields node, workers, networks, ports, timeouts, limits, uplink, "
-            "routes, overlay, "
+            "routes, nat, overlay, "
             "manifests, found 'xyzzy'"
         ),
     ),
