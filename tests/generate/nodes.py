@@ -23,7 +23,9 @@ LIFETIMES_S = (1, 2, 7, 60, 300)
 def random_configuration(random: Random) -> Configuration:
     """Return a valid configuration of one to three networks and one to ten ports."""
     names = ("blue", "red", "green")[: random.choice((1, 1, 2, 3))]
-    networks = tuple(Network(name, subnets=SUBNETS, gateway=GATEWAY, icc=random.random() < 0.6) for name in names)
+    networks = tuple(
+        Network(name, subnets=SUBNETS, gateway=GATEWAY, masquerade=True, icc=random.random() < 0.6) for name in names
+    )
     aware = {name for name in names if random.random() < 0.5}
     ports = []
     for number in range(random.randint(1, MOST_PORTS)):
