@@ -253,4 +253,5 @@ def test_iperf3(lay_cable: Lay, reverse: list[str]) -> None:
         while "listening" not in server.stdout.readline():
             pass
         report = cable.guest.run("iperf3", "--client", FAR, "--bytes", "32M", "--json", *reverse)
-    assert json.loads(report.stdout)["end"]["sum_received"]["bytes"] >= 30 << 20
+    # What is still on its way when the client has sent all is not counted as received.
+    assert json.loads(report.stdout)["end"]["sum_received"]["bytes"] >= 16 << 20
