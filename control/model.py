@@ -197,6 +197,8 @@ class Configuration:
     networks: tuple[Network, ...] = ()
     ports: tuple[Port, ...] = ()
     uplink: Uplink | None = None
+    services: str = ""
+    """The port behind which the agent's own services live: the answerer of names."""
     routes: tuple[Route, ...] = ()
     nat: Nat = field(default_factory=Nat)
     timeouts: Timeouts = field(default_factory=Timeouts)

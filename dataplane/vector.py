@@ -24,7 +24,7 @@ import numpy as np
 from dataplane.layout import LINE_BYTES
 
 VECTOR_CAPACITY: Final = 1024
-EXTRA_FRAMES: Final = 64
+EXTRA_FRAMES: Final = 256
 """Room in a vector for frames that the fabric originates or has kept, beyond those that came in."""
 DEFAULT_VECTOR: Final = 256
 

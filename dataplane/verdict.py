@@ -11,9 +11,11 @@ FORWARD: Final = 0
 DROP: Final = 1
 CONSUME: Final = 2
 ORIGINATED: Final = 3
-"""Of a frame that never came in: the fabric made it, or had kept it."""
+"""Of a frame that never came in: the fabric made it."""
+RETURNED: Final = 4
+"""Of a frame that came in before, had to wait, and is back to be routed."""
 
-VERDICT_NAMES: Final = ("forward", "drop", "consume", "originated")
+VERDICT_NAMES: Final = ("forward", "drop", "consume", "originated", "returned")
 
 REASONS_CAPACITY: Final = 128
 """Room for drop counters in every port's record; raising it changes the shared memory's layout."""
