@@ -14,7 +14,7 @@ from dataplane.fdb.build import write_rules
 from dataplane.fdb.kernels import find_value, is_valid, learn_source, port_of, value_of
 from dataplane.fdb.tables import ABSENT, EMPTY, REMOVED, Fdb
 from dataplane.hash import bucket_of
-from dataplane.state import create_state
+from dataplane.state import Capacities, create_state
 from tests.naive.fdb import TICK_SHIFT
 from tests.naive.fdb import Fdb as NaiveFdb
 from tests.scale import scaled
@@ -28,7 +28,7 @@ DOMAIN = "the only one"
 
 def make_fdb(capacity: int, max_macs: int) -> Fdb:
     """Return an empty table with PORTS ports."""
-    state, _ = create_state(capacity, workers=1, shared=False, seed=1)
+    state, _ = create_state(Capacities(capacity), workers=1, shared=False, seed=1)
     write_rules(state.fdb_rules[0], LIFETIME_S, dict.fromkeys(range(PORTS), (max_macs, 0)), [], 0)
     return Fdb(state.fdb_head[0], state.fdb_buckets, state.fdb_rules[0], state.learning_counters[0])
 

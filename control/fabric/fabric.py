@@ -29,7 +29,7 @@ from dataplane.fdb.build import (
 from dataplane.fdb.tables import EPOCHS
 from dataplane.forward.build import TooManyMembersError, write_forward
 from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
-from dataplane.state import attach_state, create_state
+from dataplane.state import Capacities, attach_state, create_state
 from dataplane.verdict import REASON_NAMES
 
 CAPACITY_ERRORS = (TooManyVlanSetsError, TooManyMembersError, TooManyStaticEntriesError, TooManyAddressesError)
@@ -73,7 +73,9 @@ class Fabric:
     """One node's tables, their plan, and the numbers that must outlast a change."""
 
     def __init__(self, limits: Limits, workers: int = 1, shared: bool = False, seed: int | None = None) -> None:
-        self.state, self.region = create_state(limits.fdb, workers, shared, seed)
+        self.state, self.region = create_state(
+            Capacities(limits.fdb, limits.flows, limits.routes), workers, shared, seed
+        )
         self.plan = Plan()
         self.epochs: dict[int, int] = {}
         self.static_stamp = 0

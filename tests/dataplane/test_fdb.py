@@ -35,7 +35,7 @@ from dataplane.fdb.tables import (
     TICKS_AHEAD,
     Fdb,
 )
-from dataplane.state import create_state
+from dataplane.state import Capacities, create_state
 from dataplane.vector import MAX_PORTS
 from tests.scale import scaled
 
@@ -53,7 +53,7 @@ class Table:
     """An FDB of 16 buckets, with the rules that the agent would write."""
 
     def __init__(self, capacity: int = 32, max_macs: int = 1000) -> None:
-        self.state, _ = create_state(capacity, workers=1, shared=False)
+        self.state, _ = create_state(Capacities(capacity), workers=1, shared=False)
         self.state.fdb_head[0].multiplier = NO_HASH
         self.max_macs = max_macs
         self.epochs = dict.fromkeys(range(PORTS), 0)

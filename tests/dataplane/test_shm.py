@@ -20,7 +20,7 @@ from dataplane.shm import (
     layout_digest,
     read_parameters,
 )
-from dataplane.state import attach_state, create_state
+from dataplane.state import Capacities, attach_state, create_state
 from tests.sources import ROOT
 
 RECORD = np.dtype([("count", "u4"), ("names", "u8", (3,))], align=True)
@@ -63,12 +63,12 @@ def test_two_mappings_are_one_memory(region: Region) -> None:
 
 
 def test_another_process_attaches_by_the_descriptor() -> None:
-    state, region = create_state(fdb_entries=100, workers=2, shared=True)
+    state, region = create_state(Capacities(fdb=100), workers=2, shared=True)
     state.fdb_head[0].next_swept = 42
     code = f"""
 from dataplane.state import attach_state
 state, region = attach_state({region.fd})
-assert region.parameters == {{"fdb_entries": 100, "workers": 2}}
+assert region.parameters == {{"workers": 2, "fdb": 100, "flows": 4096, "routes": 4096}}
 assert len(state.port_counters) == 2
 state.control[0].active[0] = state.fdb_head[0].next_swept
 """
@@ -150,15 +150,15 @@ def test_parameters_that_do_not_fit_the_header_are_refused() -> None:
 @pytest.mark.parametrize("workers", [0, 5])
 def test_tables_are_for_a_few_workers(workers: int) -> None:
     with pytest.raises(ValueError, match="workers: expected 1 to 4"):
-        create_state(fdb_entries=10, workers=workers, shared=False)
+        create_state(Capacities(fdb=10), workers=workers, shared=False)
 
 
 def test_nothing_is_left_behind_however_a_process_ends() -> None:
     """The memory has no name: it is in no file system, and gone with the last process that holds it."""
     code = """
 import os, signal
-from dataplane.state import create_state
-state, region = create_state(fdb_entries=10, workers=1, shared=True)
+from dataplane.state import Capacities, create_state
+state, region = create_state(Capacities(fdb=10), workers=1, shared=True)
 print(os.readlink(f"/proc/self/fd/{region.fd}"), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -170,8 +170,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_hash_secrets_are_drawn_anew_but_for_a_seed() -> None:
-    drawn = {int(create_state(10, 1, False)[0].fdb_head[0].multiplier) for _ in range(4)}
+    drawn = {int(create_state(Capacities(10), 1, False)[0].fdb_head[0].multiplier) for _ in range(4)}
     assert len(drawn) == 4
     assert all(multiplier % 2 for multiplier in drawn)
-    seeded = {int(create_state(10, 1, False, seed=5)[0].fdb_head[0].multiplier) for _ in range(2)}
+    seeded = {int(create_state(Capacities(10), 1, False, seed=5)[0].fdb_head[0].multiplier) for _ in range(2)}
     assert len(seeded) == 1
