@@ -1,9 +1,9 @@
 """All tables of one node, and the view of them that a worker takes for one burst.
 
 Who writes what: the agent writes ``admit``, ``fdb_rules``, ``forward``, ``interfaces`` (each in two copies, see
-``generation/``), ``switches``, and in place routes and next hops (``route/tables.py``); workers write the FDB, the flows,
-``storms`` (of the ports they receive on) and their own counters; ``switches.link`` is set by the agent, and cleared by
-a worker that finds a device gone.
+``generation/``), ``switches``, and in place routes and next hops (``route/tables.py``); workers write the FDB, the
+flows, ``storms`` (of the ports they receive on) and their own counters; ``switches.link`` is set by the agent, and
+cleared by a worker that finds a device gone.
 """
 
 from typing import Any, Final, NamedTuple
