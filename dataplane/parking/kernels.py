@@ -1,0 +1,176 @@
+"""Parking frames and giving them back. ``tables.py`` says how places are shared."""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
+from dataplane.jit import inlined, kernel
+from dataplane.layout import LINE_BYTES
+from dataplane.memory import compare_and_swap, copy_bytes, copy_line, fetch_add, load_acquire
+from dataplane.originate import originate_frame, set_lengths
+from dataplane.parking.tables import (
+    CHANGES_SHIFT,
+    FILLING,
+    FORGOTTEN_TICKS,
+    FREE,
+    PARKED_TAIL_BYTES,
+    PLACES,
+    SINCE_SHIFT,
+    STATUS_MASK,
+    STUCK_TICKS,
+    TAKING,
+    WAITING,
+)
+from dataplane.vector import EXTRA_FRAMES, SLOT_BYTES, SPILL_BYTES
+from dataplane.verdict import RETURNED
+
+ATTEMPTS = 64
+"""Each further attempt means that another worker came between."""
+
+_ONE = np.uint64(1)
+_WRAP = np.uint64(1 << 32)
+_HALF = np.uint64(1 << 31)
+_LAST = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+
+
+@inlined
+def next_word(word: Any, status: Any, tick: Any) -> Any:
+    """Return what a place's word becomes."""
+    return (((word >> CHANGES_SHIFT) + _ONE) << CHANGES_SHIFT) | (np.uint64(tick) << SINCE_SHIFT) | status
+
+
+@kernel
+def is_free(word: Any, tick: Any) -> bool:
+    """Whether a place may be filled: nobody uses it, or whoever did has gone or forgotten it."""
+    status = word & STATUS_MASK
+    if status == FREE:
+        return True
+    age = (np.uint64(tick) + _WRAP - ((word >> SINCE_SHIFT) & TICK_MASK)) & TICK_MASK
+    longest = FORGOTTEN_TICKS if status == WAITING else STUCK_TICKS
+    return longest < age < _HALF
+
+
+@kernel
+def claim_place(parking: Any, owner: Any, limit: int, tick: Any) -> int:
+    """Make a free place FILLING and return it; -1 if there is none, or ``owner`` has ``limit`` places already."""
+    head = parking.head
+    owned = 0
+    for place in range(PLACES):
+        if head.owner[place] == owner and not is_free(load_acquire(head.state, place), tick):
+            owned += 1
+    if owned >= limit:
+        return -1
+    for place in range(PLACES):
+        word = load_acquire(head.state, place)
+        if is_free(word, tick) and compare_and_swap(head.state, place, word, next_word(word, FILLING, tick)):
+            return place
+    return -1
+
+
+@kernel
+def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit: int, tick: Any) -> bool:
+    """Keep frame ``i`` for ``owner``; False if no place is free, the owner has ``limit`` frames there, or it is too
+    long.
+
+    Reads: the slot, the tail, lengths, in_port, domain, vlan_tci, ether_type and MACs. What becomes of the frame itself
+    is the caller's to say.
+    """
+    tail = np.int64(vector.tail_length[i])
+    if tail > PARKED_TAIL_BYTES:
+        return False
+    at = claim_place(parking, owner, limit, tick)
+    if at < 0:
+        return False
+    head = parking.head
+    claimed = load_acquire(head.state, at)
+    place = parking.places[at]
+    for line in range(SLOT_BYTES // LINE_BYTES):
+        copy_line(place.slot, line * LINE_BYTES, arena.heads, i * SLOT_BYTES + line * LINE_BYTES)
+    copy_bytes(place.tail, 0, arena.tails, i * SPILL_BYTES, tail)
+    place.head_offset = np.int64(vector.head_at[i]) - i * SLOT_BYTES
+    place.head_length = vector.head_length[i]
+    place.tail_length = vector.tail_length[i]
+    place.destination_mac = vector.destination_mac[i]
+    place.source_mac = vector.source_mac[i]
+    place.in_port = vector.in_port[i]
+    place.ether_type = vector.ether_type[i]
+    place.domain = vector.domain[i]
+    place.vlan_tci = vector.vlan_tci[i]
+    head.owner[at] = owner
+    head.sequence[at] = fetch_add(head.next_sequence, 0, _ONE)
+    return bool(compare_and_swap(head.state, at, claimed, next_word(claimed, WAITING, tick)))
+
+
+@kernel
+def take_place(parking: Any, owner: Any, tick: Any) -> int:
+    """Make the place of ``owner`` that has waited longest TAKING and return it; -1 if none waits."""
+    head = parking.head
+    for _ in range(ATTEMPTS):
+        first = -1
+        oldest = _LAST
+        found = FREE
+        for place in range(PLACES):
+            if head.owner[place] != owner:
+                continue
+            word = load_acquire(head.state, place)
+            if word & STATUS_MASK == WAITING and head.owner[place] == owner and head.sequence[place] < oldest:
+                first, oldest, found = place, head.sequence[place], word
+        if first < 0:
+            break
+        if compare_and_swap(head.state, first, found, next_word(found, TAKING, tick)):
+            return first
+    return -1
+
+
+@kernel
+def restore_frame(place: Any, vector: Any, arena: Any, i: int) -> None:
+    """Make the originated frame ``i`` the one that waited in ``place``."""
+    for line in range(SLOT_BYTES // LINE_BYTES):
+        copy_line(arena.heads, i * SLOT_BYTES + line * LINE_BYTES, place.slot, line * LINE_BYTES)
+    copy_bytes(arena.tails, i * SPILL_BYTES, place.tail, 0, np.int64(place.tail_length))
+    vector.head_at[i] = i * SLOT_BYTES + np.int64(place.head_offset)
+    set_lengths(vector, i, np.int64(place.head_length), np.int64(place.tail_length))
+    vector.destination_mac[i] = place.destination_mac
+    vector.source_mac[i] = place.source_mac
+    vector.in_port[i] = place.in_port
+    vector.ether_type[i] = place.ether_type
+    vector.domain[i] = place.domain
+    vector.vlan_tci[i] = place.vlan_tci
+    vector.verdict[i] = RETURNED
+
+
+@kernel
+def return_frames(parking: Any, owner: Any, vector: Any, arena: Any, cause: int) -> int:
+    """Add what waits for ``owner`` to the vector, in the order in which it came to wait; return how many frames.
+
+    They are as they were parked, with the time of frame ``cause``, which they name as their cause; their verdict is
+    RETURNED. What the vector has no room for goes on waiting.
+    """
+    tick = (vector.timestamp_ns[cause] >> TICK_SHIFT) & TICK_MASK
+    returned = 0
+    for _ in range(EXTRA_FRAMES):
+        if vector.count - vector.received >= EXTRA_FRAMES:
+            break
+        at = take_place(parking, owner, tick)
+        if at < 0:
+            break
+        word = load_acquire(parking.head.state, at)
+        restore_frame(parking.places[at], vector, arena, originate_frame(vector, arena.heads, cause))
+        compare_and_swap(parking.head.state, at, word, next_word(word, FREE, tick))
+        returned += 1
+    return returned
+
+
+@kernel
+def drop_parked(parking: Any, owner: Any) -> int:
+    """Forget what waits for ``owner``; return how many frames."""
+    head = parking.head
+    dropped = 0
+    for place in range(PLACES):
+        word = load_acquire(head.state, place)
+        if word & STATUS_MASK != WAITING or head.owner[place] != owner:
+            continue
+        if compare_and_swap(head.state, place, word, next_word(word, FREE, (word >> SINCE_SHIFT) & TICK_MASK)):
+            dropped += 1
+    return dropped
