@@ -20,7 +20,8 @@ from dataplane.memory import load_u16, store_u16, store_u32, store_u64
 NEEDS_CHECKSUM: Final = 1
 _GSO_TYPE: Final = 1
 _HEADER_LENGTH: Final = 2
-_CHECKSUM_FROM: Final = 6
+CHECKSUM_FROM: Final = 6
+CHECKSUM_AT: Final = 8
 
 
 @inlined
@@ -39,12 +40,12 @@ def is_superframe(heads: Any, slot: int) -> bool:
 @inlined
 def defers_checksum(heads: Any, slot: int, at: int) -> bool:
     """Whether the checksum of what begins ``at`` bytes into the frame is left for a device to complete."""
-    return heads[slot] & NEEDS_CHECKSUM != 0 and load_u16(heads, slot + _CHECKSUM_FROM) == at
+    return heads[slot] & NEEDS_CHECKSUM != 0 and load_u16(heads, slot + CHECKSUM_FROM) == at
 
 
 @kernel
 def move_headers(heads: Any, slot: int, by: int) -> None:
     """Follow headers that became ``by`` bytes longer (or shorter, if negative) in front of the checksummed part."""
     if heads[slot] & NEEDS_CHECKSUM or heads[slot + _GSO_TYPE] != 0:
-        store_u16(heads, slot + _CHECKSUM_FROM, np.uint16(np.int64(load_u16(heads, slot + _CHECKSUM_FROM)) + by))
+        store_u16(heads, slot + CHECKSUM_FROM, np.uint16(np.int64(load_u16(heads, slot + CHECKSUM_FROM)) + by))
         store_u16(heads, slot + _HEADER_LENGTH, np.uint16(np.int64(load_u16(heads, slot + _HEADER_LENGTH)) + by))

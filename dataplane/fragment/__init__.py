@@ -1,0 +1,1 @@
+"""Fragments: later ones follow the first, and packets too large for their way out are cut."""

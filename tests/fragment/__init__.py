@@ -1,0 +1,1 @@
+"""Fragments: followed, and cut."""
