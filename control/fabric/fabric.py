@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.errors import UserError
-from control.fabric.plan import Plan, PortPlan, make_plan
-from control.fabric.rows import admit_row, forward_row, static_entries
+from control.fabric.domains import DomainKey
+from control.fabric.interfaces import InterfaceKey
+from control.fabric.plan import Numbers, Plan, make_plan
+from control.fabric.router import Router
+from control.fabric.routes import plan_routes
+from control.fabric.rows import admit_row, forward_row, interface_row, services_row, static_entries
 from control.model import Configuration, Limits, Port
 from dataplane.admit.build import TooManyAddressesError, TooManyVlanSetsError, write_admit
 from dataplane.fdb.build import (
@@ -29,6 +33,7 @@ from dataplane.fdb.build import (
 from dataplane.fdb.tables import EPOCHS
 from dataplane.forward.build import TooManyMembersError, write_forward
 from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
+from dataplane.interfaces.build import write_interfaces
 from dataplane.state import Capacities, attach_state, create_state
 from dataplane.verdict import REASON_NAMES
 
@@ -77,6 +82,7 @@ class Fabric:
             Capacities(limits.fdb, limits.flows, limits.routes), workers, shared, seed
         )
         self.plan = Plan()
+        self.router = Router(self.state, limits.routes)
         self.epochs: dict[int, int] = {}
         self.static_stamp = 0
         self.statics: list[StaticEntry] = []
@@ -88,17 +94,14 @@ class Fabric:
         """Take over the tables of an agent that is gone: its memfd, its configuration, and its ``snapshot``."""
         fabric = cls.__new__(cls)
         fabric.state, fabric.region = attach_state(fd)
-        numbers = {(network, vlan): number for network, vlan, number in snapshot["domains"]}
-        known = {port.name: port for port in configuration.ports}
-        before = Plan(
-            ports={
-                name: PortPlan(known[name], index, False, False, 0, ())
-                for name, index in snapshot["ports"].items()
-                if name in known
-            },
-            domain_numbers=numbers,
+        before = Numbers(
+            ports=snapshot["ports"],
+            domains={DomainKey(*key): number for *key, number in snapshot["domains"]},
+            interfaces={InterfaceKey(*key): number for *key, number in snapshot["interfaces"]},
         )
         fabric.plan = make_plan(configuration, before)
+        fabric.router = Router(fabric.state, configuration.limits.routes)
+        fabric.router.take_over(plan_routes(fabric.plan))
         # An agent that died within a change has written it into the tables, but not into its snapshot.
         rules = fabric.state.fdb_rules[1 - free_copy(fabric.state.control[0])]
         fabric.epochs = read_epochs(rules)
@@ -109,9 +112,11 @@ class Fabric:
 
     def snapshot(self) -> dict[str, Any]:
         """Return what a later agent needs to take these tables over; it can be written as JSON."""
+        numbers = self.plan.numbers
         document = {
-            "ports": {name: plan.index for name, plan in self.plan.ports.items()},
-            "domains": [[*key, number] for key, number in self.plan.domain_numbers.items()],
+            "ports": numbers.ports,
+            "domains": [[*key, number] for key, number in numbers.domains.items()],
+            "interfaces": [[*key, number] for key, number in numbers.interfaces.items()],
         }
         copied: dict[str, Any] = json.loads(json.dumps(document))
         return copied
@@ -145,11 +150,14 @@ class Fabric:
             self._finish_change()
         except GenerationTimeoutError as error:
             raise UserError(f"{error}: nothing has been changed") from error
-        plan = make_plan(configuration, self.plan)
+        plan = make_plan(configuration, self.plan.numbers)
+        routes = plan_routes(plan)
         epochs = self._next_epochs(plan, void_all)
         statics = static_entries(plan)
         stamp = self.static_stamp + (statics != self.statics)
         self._write_copy(free_copy(control), configuration, plan, epochs, statics, stamp)
+        # What leads to a new interface is of no effect before that is in force: its domain has no ports yet.
+        self.router.change(routes)
         changes = compare_plans(self.plan, plan)
         self._begin_ports([plan.ports[port.name].index for port in changes.added])
         for index, epoch in epochs.items():
@@ -190,6 +198,8 @@ class Fabric:
                 {p.index: forward_row(p) for p in ports},
                 {number: (domain.vlan, domain.members) for number, domain in plan.domains.items()},
             )
+            interfaces = {each.number: interface_row(each) for each in plan.interfaces.values()}
+            write_interfaces(self.state.interfaces[copy], interfaces, services_row(plan))
             require_room_for_statics(len(statics), len(self.state.fdb_buckets))
             max_macs = {p.index: p.port.max_macs for p in ports}
             rows = {index: (max_macs.get(index, 0), epoch) for index, epoch in epochs.items()}
@@ -280,7 +290,7 @@ class Fabric:
         names = {plan.index: name for name, plan in self.plan.ports.items()}
         rules = self.state.fdb_rules[1 - free_copy(self.state.control[0])]
         return [
-            FdbEntry(*domains[entry.domain], entry.mac.hex(":"), names[entry.port], entry.static, entry.age_s)
+            FdbEntry(*domains[entry.domain][:2], entry.mac.hex(":"), names[entry.port], entry.static, entry.age_s)
             for entry in read_entries(self.state.fdb_buckets, rules, now_ns)
             if entry.domain in domains and entry.port in names
         ]

@@ -2,12 +2,14 @@
 
 from ipaddress import IPv4Address
 
-from control.fabric.plan import Plan, PortPlan, native_vlan_of
+from control.fabric.interfaces import InterfacePlan
+from control.fabric.plan import Plan, PortPlan
 from control.model import Address
 from dataplane.admit.build import AdmitPort
 from dataplane.admit.tables import CHECK_ADDRESSES, CHECK_MAC, TRANSPARENT, TRUNK, UNTAGGED
 from dataplane.forward.build import ForwardPort
 from dataplane.forward.tables import HAIRPIN, ISOLATED, TAGGING
+from dataplane.interfaces.build import InterfaceRow, Services
 
 IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
 
@@ -20,6 +22,11 @@ def mac_number(mac: bytes) -> int:
 def address_bytes(address: Address) -> bytes:
     """Return 16 bytes, IPv4 mapped (RFC 4291 section 2.5.5.2)."""
     return IPV4_MAPPED + address.packed if isinstance(address, IPv4Address) else address.packed
+
+
+def address_number(address: Address) -> int:
+    """Return a number of 128 bits, IPv4 mapped."""
+    return int.from_bytes(address_bytes(address), "big")
 
 
 def is_trunk(plan: PortPlan) -> bool:
@@ -54,8 +61,30 @@ def forward_row(plan: PortPlan) -> ForwardPort:
     traits = (
         (ISOLATED if plan.isolated else 0) | (HAIRPIN if plan.port.hairpin else 0) | (TAGGING if is_trunk(plan) else 0)
     )
-    has_native = native_vlan_of(plan.port) is not None
-    return ForwardPort(native_domain=plan.native_domain if has_native else 0, traits=traits)
+    return ForwardPort(native_domain=plan.native_domain, traits=traits)
+
+
+def interface_row(plan: InterfacePlan) -> InterfaceRow:
+    """Return what the router must know of one of its interfaces."""
+    addresses4 = [address for address in plan.addresses if address.version == 4]
+    addresses6 = [address for address in plan.addresses if address.version == 6 and not address.is_link_local]
+    return InterfaceRow(
+        domain=plan.domain,
+        domains=plan.domains,
+        mac=mac_number(plan.mac),
+        mtu=plan.mtu,
+        traits=plan.traits,
+        address4=address_number(addresses4[0]) if addresses4 else 0,
+        address6=address_number(addresses6[0]) if addresses6 else 0,
+        link_local=int(plan.link_local),
+        prefixes=tuple((int(prefix.network_address), prefix.prefixlen) for prefix in plan.prefixes),
+    )
+
+
+def services_row(plan: Plan) -> Services:
+    """Return where the router finds the agent's services."""
+    port = plan.ports.get(plan.configuration.services)
+    return Services() if port is None else Services(port.native_domain, mac_number(port.port.mac))
 
 
 def static_entries(plan: Plan) -> list[tuple[int, int, int]]:

@@ -1,0 +1,333 @@
+"""Configurations into the router's tables: what kernels find there is what the configuration says, however it was
+reached, whoever takes the tables over; what does not fit changes nothing."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
+from random import Random
+from typing import Any
+
+import pytest
+
+from control.errors import UserError
+from control.fabric import Fabric
+from control.fabric.interfaces import router_mac
+from control.model import Address, Configuration, Limits, Network, Port, Route, Uplink
+from dataplane.interfaces.tables import ANSWERS_NAMES, INTERNAL, MASQUERADES, PROXIES, SERVES, UPLINK
+from dataplane.route.hops.spread import shares
+from tests.configurations import access, port, switch
+from tests.dataplane.fabrics import NOWHERE, Found, find, group_of, interfaces_in_force
+from tests.dataplane.readings import Candidate, candidates, destination_of
+from tests.generate.routers import GATEWAYS, SMALL, UPLINKS, random_addresses, random_router
+from tests.packets import mac
+from tests.scale import scaled
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def fabric() -> Iterator[Fabric]:
+    made = Fabric(SMALL, shared=True)
+    yield made
+    made.close()
+
+
+def blue(**fields: Any) -> Network:
+    subnets = (ip_network("10.10.0.0/24"), ip_network("fd00:10::/64"))
+    return Network("blue", **{"subnets": subnets, "gateway": tuple(subnet[1] for subnet in subnets)} | fields)
+
+
+def red(**fields: Any) -> Network:
+    subnet = ip_network("10.20.0.0/24")
+    return Network("red", **{"subnets": (subnet,), "gateway": (subnet[1],)} | fields)
+
+
+def node(*ports: Port, networks: tuple[Network, ...] = (blue(), red()), **fields: Any) -> Configuration:
+    return replace(switch(ports), **{"networks": networks, "limits": SMALL} | fields)
+
+
+WAY_OUT = {"uplink": Uplink("port", UPLINKS, GATEWAYS, "out")}
+OUT = port("out", "", endpoint=False)
+
+
+def domain_number(fabric: Fabric, *key: Any) -> int:
+    return next(number for each, number in fabric.plan.domain_numbers.items() if each[: len(key)] == key)
+
+
+def as_number(address: Address) -> int:
+    return int(address) | (0xFFFF << 32 if address.version == 4 else 0)
+
+
+def expected_places(fabric: Fabric, candidate: Candidate | None) -> dict[Found, int]:
+    """Return what a look-up must find, as ``find`` does."""
+    if candidate is None:
+        return {NOWHERE: 1}
+    if candidate.kind in ("blackhole", "unreachable"):
+        return {Found(candidate.kind): 1}
+    if candidate.kind != "via":
+        return {on_interface(fabric, candidate): 1}
+    weights: dict[Found, int] = {}
+    for via, weight in candidate.via:
+        link = Candidate(candidate.prefix, 0, "connected", candidate.interface)
+        if not candidate.interface:
+            around = [c for c in candidates(fabric.configuration) if via in c.prefix and c.kind == "connected"]
+            link = max((c for c in around if c.rank == 2), key=lambda c: c.prefix.prefixlen)
+        hop = on_interface(fabric, link)
+        weights[hop._replace(kind="via", via=as_number(via), is_open=candidate.is_open)] = weight
+    if len(weights) == 1:
+        return dict.fromkeys(weights, 1)
+    return weights
+
+
+def on_interface(fabric: Fabric, candidate: Candidate) -> Found:
+    configuration = fabric.configuration
+    uplink = configuration.uplink
+    if candidate.interface == "uplink":
+        assert uplink is not None
+        return Found(candidate.kind, "uplink", ("", None, uplink.port), 0, candidate.is_open, uplink.mtu)
+    network = configuration.network(candidate.interface)
+    domain: tuple[Any, ...] = (network.name, None, "")
+    if network.mode == "routed":
+        domain = (network.name, None, candidate.port) if candidate.port else ()
+    return Found(candidate.kind, network.name, domain, 0, candidate.is_open, network.mtu)
+
+
+def check_routes(fabric: Fabric, random: Random, count: int) -> None:
+    for address in random_addresses(random, fabric.configuration, count):
+        candidate = destination_of(fabric.configuration, address)
+        expected, found = expected_places(fabric, candidate), find(fabric, address)
+        if len(expected) > 1:
+            assert found.keys() == expected.keys(), (address, candidate)
+            fair = shares(dict(enumerate(expected.values())))
+            assert all(abs(found[hop] - fair[n]) <= 1 for n, hop in enumerate(expected)), (address, candidate)
+        else:
+            assert found == expected, (address, candidate)
+
+
+def test_every_address_leads_where_the_configuration_says_after_every_change(fabric: Fabric, seed: int) -> None:
+    random = Random(seed)
+    for _ in range(scaled(60, jit_off=8)):
+        fabric.apply(random_router(random))
+        check_routes(fabric, random, 30)
+
+
+def test_interfaces_are_the_same_however_they_were_reached(fabric: Fabric, seed: int) -> None:
+    random = Random(seed)
+    for _ in range(scaled(20, jit_off=4)):
+        configuration = random_router(random)
+        fabric.apply(configuration)
+        fresh = Fabric(SMALL)
+        fresh.apply(configuration)
+        assert interfaces_in_force(fabric) == interfaces_in_force(fresh)
+        fresh.close()
+
+
+def test_a_later_agent_finds_routes_as_they_were_and_goes_on(fabric: Fabric, seed: int) -> None:
+    random = Random(seed)
+    agents = [fabric]
+    for _ in range(scaled(15, jit_off=4)):
+        configuration = random_router(random)
+        agents[-1].apply(configuration)
+        before = [find(agents[-1], address) for address in random_addresses(Random(7), configuration, 40)]
+        snapshot = json.loads(json.dumps(agents[-1].snapshot()))
+        heir = Fabric.attach(os.dup(fabric.memory_fd), configuration, snapshot)
+        assert heir.plan == agents[-1].plan
+        assert [find(heir, address) for address in random_addresses(Random(7), configuration, 40)] == before
+        agents.append(heir)
+        heir.apply(random_router(random))
+        check_routes(heir, random, 20)
+    for heir in agents[1:]:
+        heir.close()
+
+
+def test_an_agent_that_died_within_a_change_leaves_routes_that_the_next_puts_right(fabric: Fabric, seed: int) -> None:
+    random = Random(seed)
+    old, new = random_router(random), random_router(random)
+    fabric.apply(old)
+    snapshot = fabric.snapshot()
+    fabric.apply(new)
+    heir = Fabric.attach(os.dup(fabric.memory_fd), old, snapshot)
+    heir.apply(old)
+    check_routes(heir, random, 40)
+    heir.apply(new)
+    check_routes(heir, random, 40)
+    heir.close()
+
+
+def test_a_gateway_lies_in_vlan_1_of_a_network_that_reads_vlans(fabric: Fabric) -> None:
+    fabric.apply(node(port("a", vlan=access(10)), port("b", "red")))
+    rows = interfaces_in_force(fabric)
+    assert rows["blue"]["domains"] == [("blue", 1, "")], "although no port carries it"
+    assert rows["red"]["domains"] == [("red", None, "")]
+    assert next(iter(find(fabric, ip_address("10.10.0.7")))).domain == ("blue", 1, "")
+
+
+def test_an_interface_says_what_the_router_is_there(fabric: Fabric) -> None:
+    networks = (blue(masquerade=True, mtu=9000), red(mode="routed", internal=True), Network("plain"))
+    ports = (port("a"), port("b", "red"), port("c", "red"), OUT, port("s", "", mac=mac(0x5E)))
+    fabric.apply(node(*ports, networks=networks, services="s", **WAY_OUT))
+    rows = interfaces_in_force(fabric)
+    assert rows.keys() == {"blue", "red", "uplink", "services"}, "a network without a subnet is a switch and no more"
+    assert [rows[name]["traits"] for name in rows] == [
+        MASQUERADES | ANSWERS_NAMES,
+        INTERNAL | PROXIES | ANSWERS_NAMES,
+        UPLINK,
+        SERVES | PROXIES,
+    ]
+    here = rows["blue"]
+    assert here["mac"] == int.from_bytes(router_mac("test", "blue"), "little")
+    assert (here["address4"], here["mtu"]) == (as_number(ip_address("10.10.0.1")), 9000)
+    assert (here["address6_high"], here["address6_low"]) == (0xFD00_0010 << 32, 1)
+    assert (here["prefixes"], here["prefix_high"][0], here["prefix_length"][0]) == (1, 0xFD00_0010 << 32, 64)
+    assert rows["red"]["domains"] == [("red", None, "b"), ("red", None, "c")]
+    assert (rows["red"]["domain"], rows["red"]["address6_low"], rows["red"]["prefixes"]) == ((), 0, 0)
+    assert rows["uplink"]["address4"] == as_number(UPLINKS[0].ip)
+    table = fabric.state.interfaces[fabric.state.control[0].active[0] % 2]
+    assert int(table.service_mac) == int.from_bytes(mac(0x5E), "little")
+    assert int(table.service_domain) == domain_number(fabric, "", None, "s")
+
+
+def test_link_local_addresses_are_the_routers_own(fabric: Fabric) -> None:
+    fabric.apply(node(port("a")))
+    for name, plan in ((key.network, plan) for key, plan in fabric.plan.interfaces.items()):
+        assert plan.link_local in ip_network("fe80::/64")
+        assert [found[:2] for found in find(fabric, plan.link_local)] == [("local", name)]
+        assert interfaces_in_force(fabric)[name]["link_local_low"] == int(plan.link_local) & (1 << 64) - 1
+
+
+def test_routers_macs_are_unicast_and_local_and_differ() -> None:
+    macs = {router_mac(node, network) for node in ("n1", "n2") for network in ("", "blue", "red")}
+    assert len(macs) == 6
+    assert {each[0] & 3 for each in macs} == {2}
+
+
+def test_a_port_of_a_routed_network_is_alone_and_so_is_the_uplinks(fabric: Fabric) -> None:
+    ports = [port("a", "red"), port("b", "red"), port("out", "blue", endpoint=False), port("c"), port("d")]
+    fabric.apply(node(*ports, networks=(blue(icc=False), red(mode="routed", icc=False)), **WAY_OUT))
+    plan = fabric.plan
+    members = {key: plan.domains[number].members for key, number in plan.domain_numbers.items()}
+    names = {key[1:] and tuple(key): [fabric.name_of(index) for index in found] for key, found in members.items()}
+    assert names == {
+        ("red", None, "a"): ["a"],
+        ("red", None, "b"): ["b"],
+        ("blue", None, "out"): ["out"],
+        ("blue", None, ""): ["c", "d"],
+    }
+    assert [name for name, each in plan.ports.items() if each.isolated] == ["a", "b", "c", "d"]
+
+
+def test_interfaces_keep_their_numbers(fabric: Fabric) -> None:
+    fabric.apply(node(port("a"), OUT, **WAY_OUT))
+    before = {key: plan.number for key, plan in fabric.plan.interfaces.items()}
+    fabric.apply(node(port("a"), OUT, networks=(red(), blue()), **WAY_OUT))
+    assert {key: plan.number for key, plan in fabric.plan.interfaces.items()} == before
+    fabric.apply(node(port("a"), networks=(blue(),)))
+    green = Network("green", subnets=(ip_network("10.30.0.0/24"),))
+    fabric.apply(node(port("a"), networks=(green, blue())))
+    numbers = {key.network: plan.number for key, plan in fabric.plan.interfaces.items()}
+    assert numbers["blue"] == before["network", "blue"]
+    assert numbers["green"] == before["network", "red"], "free since the change before"
+
+
+def test_flows_stay_with_their_next_hop_when_another_leaves(fabric: Fabric) -> None:
+    hops = tuple((ip_address(f"10.10.0.{n}"), 1) for n in range(20, 24))
+    to = ip_network("10.99.0.0/16")
+    fabric.apply(node(port("a"), routes=(Route(to, via=hops),)))
+    group, before = group_places(fabric, to[1])
+    fabric.apply(node(port("a"), routes=(Route(to, via=hops[1:]),)))
+    same_group, after = group_places(fabric, to[1])
+    moved = [was for was, now in zip(before, after, strict=True) if was != now]
+    assert (same_group, len(moved), len(set(moved))) == (group, 64, 1)
+
+
+def group_places(fabric: Fabric, address: Address) -> tuple[int, list[int]]:
+
+    group = group_of(fabric, address)
+    word = int(fabric.state.hop_groups[group])
+    return group, fabric.state.hop_spreads[word & 0x7FFF_FFFF].tolist()
+
+
+WRONG: dict[str, tuple[Route, str]] = {
+    "off link": (Route(ip_network("10.99.0.0/16"), via=((ip_address("10.98.0.1"), 1),)), "on a link of the router's"),
+    "own": (Route(ip_network("10.99.0.0/16"), via=((ip_address("10.10.0.1"), 1),)), "the router's own"),
+    "no port's": (Route(ip_network("10.99.0.0/16"), via=((ip_address("10.20.0.9"), 1),)), "on a link of the router's"),
+    "routed": (Route(ip_network("10.99.0.0/16"), network="red"), "expected a bridged network"),
+    "many": (Route(ip_network("10.99.0.0/16"), via=tuple((ip_address("10.10.0.20") + n, 1) for n in range(65))), "64"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_route_that_leads_nowhere_changes_nothing(fabric: Fabric, name: str, seed: int) -> None:
+    route, message = WRONG[name]
+    networks = (blue(), red(mode="routed"))
+    good = node(port("a"), networks=networks, routes=(Route(ip_network("10.50.0.0/16"), blackhole=True),))
+    fabric.apply(good)
+    with pytest.raises(UserError, match=message):
+        fabric.apply(node(port("b"), networks=networks, routes=(route,)))
+    assert fabric.configuration == good
+    check_routes(fabric, Random(seed), 50)
+
+
+def many_routes(count: int, third: int = 0) -> tuple[Route, ...]:
+    return tuple(Route(ip_network((0xAC10_0000 + (third << 16) + 4 * n, 30)), network="blue") for n in range(count))
+
+
+def test_more_routes_than_fit_change_nothing(fabric: Fabric, seed: int) -> None:
+    fabric.apply(node(port("a")))
+    with pytest.raises(UserError, match=r"limits.routes is 200; use fewer"):
+        fabric.apply(node(port("a"), routes=many_routes(200)))
+    check_routes(fabric, Random(seed), 50)
+
+
+def test_a_full_table_is_exchanged_for_another(fabric: Fabric) -> None:
+    room = SMALL.routes - len(fabric_routes(fabric, node(port("a"))))
+    for third in range(3):
+        fabric.apply(node(port("a"), routes=many_routes(room, third)))
+        assert [found[:2] for found in find(fabric, ip_address(0xAC10_0001 + (third << 16)))] == [("connected", "blue")]
+        assert find(fabric, ip_address(0xAC10_0001 + ((third + 1) << 16))) == {NOWHERE: 1}
+
+
+def fabric_routes(fabric: Fabric, configuration: Configuration) -> list[Any]:
+    fabric.apply(configuration)
+    return [prefix for prefix in fabric.router.routes if prefix.version == 4]
+
+
+def test_many_routes_come_and_go_at_once() -> None:
+    fabric = Fabric(Limits(fdb=1000, flows=1000, routes=4000))
+    for count in (1000, 10, 3000, 0):
+        fabric.apply(node(port("a"), routes=many_routes(count)))
+        for n in (0, 9, 10, 999, 1000, 2999):
+            found = find(fabric, ip_address(0xAC10_0001 + 4 * n))
+            assert [each.kind for each in found] == ["connected" if n < count else "none"]
+    fabric.close()
+
+
+def test_when_there_is_no_room_for_next_hops_all_stays_as_it_was(fabric: Fabric, seed: int) -> None:
+    numbers = fabric.router.hops.group_numbers
+    first = node(port("a"), routes=(Route(ip_network("10.50.0.0/16"), via=((ip_address("10.10.0.20"), 1),)),))
+    fabric.apply(first)
+    numbers.end = numbers.next + 1
+    several = tuple(
+        Route(ip_network(f"10.{50 + n}.0.0/16"), via=((ip_address(f"10.10.0.{21 + n}"), 1),)) for n in range(3)
+    )
+    with pytest.raises(UserError, match="groups are in use; use fewer"):
+        fabric.apply(node(port("a"), routes=several))
+    assert fabric.configuration == first
+    check_routes(fabric, Random(seed), 50)
+
+
+def test_subnets_that_two_networks_have_are_the_firsts(fabric: Fabric) -> None:
+    fabric.apply(node(port("a"), networks=(blue(), replace(blue(), name="again"))))
+    for address in ("10.10.0.1", "10.10.0.77"):
+        assert [found.interface for found in find(fabric, ip_address(address))] == ["blue"]
+
+
+def test_an_uplink_without_addresses_yet_is_there(fabric: Fabric) -> None:
+    fabric.apply(node(port("a"), OUT, uplink=Uplink("nic", port="out", ifname="eth0")))
+    assert interfaces_in_force(fabric)["uplink"]["address4"] == 0
+    assert find(fabric, ip_address("192.0.2.1")) == {NOWHERE: 1}
+    later = Uplink("nic", (ip_interface("192.0.2.5/24"),), (GATEWAYS[0],), "out", "eth0")
+    fabric.apply(node(port("a"), OUT, uplink=later))
+    assert [found.kind for found in find(fabric, ip_address("8.8.8.8"))] == ["via"]
