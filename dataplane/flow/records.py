@@ -24,18 +24,17 @@ _ONE = np.uint64(1)
 
 
 @kernel
-def begin_flow_burst(flows: Any, worker: int) -> None:
+def begin_flow_burst(head: Any, worker: int) -> None:
     """Say that ``worker`` holds nothing that it found before. Before it looks anything up, in every burst."""
-    head = flows.head
     store_release(head.noted_turn, worker * 8, load_acquire(head.turn, 0))
     # An atomic read-modify-write orders the store above before the loads of the burst.
     fetch_add(head.turn, 1, _ZERO)
 
 
 @kernel
-def leave_flows(flows: Any, worker: int) -> None:
+def leave_flows(head: Any, worker: int) -> None:
     """Say that ``worker`` holds nothing until its next burst: it is about to sleep."""
-    store_release(flows.head.noted_turn, worker * 8, AWAY)
+    store_release(head.noted_turn, worker * 8, AWAY)
 
 
 @kernel

@@ -123,7 +123,7 @@ def test_a_full_table_gives_up_the_expired_first_and_then_the_half_open(seed: in
     for n, key in enumerate(keys):
         flows.records[made[key]].traits = 0 if n == 30 else ASSURED
     now = 1 + TIMEOUT
-    begin_flow_burst(flows, 0)
+    begin_flow_burst(flows.head, 0)
     for gone in (keys[20], keys[30]):
         new = random_key(random)
         assert create(flows, new, reverse(new), now, TIMEOUT) > 40, "others may still read what has gone"
@@ -147,17 +147,17 @@ def test_a_record_waits_until_all_workers_have_begun_another_burst(seed: int) ->
         return create(flows, key := random_key(random), reverse(key), 1, TIMEOUT)
 
     for worker in (0, 1):
-        begin_flow_burst(flows, worker)
+        begin_flow_burst(flows.head, worker)
     first = create(flows, key := random_key(random), reverse(key), 1, TIMEOUT)
     second = renew(first)
     assert second != first
-    begin_flow_burst(flows, 0)
+    begin_flow_burst(flows.head, 0)
     third = renew(second)
     assert third not in (first, second)
-    begin_flow_burst(flows, 1)
+    begin_flow_burst(flows.head, 1)
     fourth = renew(third)
     assert fourth == first
-    leave_flows(flows, 0)
+    leave_flows(flows.head, 0)
     declare_away(flows.head, 1)
     assert [renew(fourth), renew(second)] == [second, third]
     assert (flows.head.noted_turn == AWAY).all()

@@ -32,7 +32,7 @@ def hammer(
     wrong = 0
     random = np.uint64(seed * 2 + 1)
     for burst in range(bursts):
-        begin_flow_burst(flows, worker)
+        begin_flow_burst(flows.head, worker)
         for n in range(PACKETS):
             random ^= random << np.uint64(13)
             random ^= random >> np.uint64(7)
@@ -54,8 +54,8 @@ def hammer(
                 if not is_same_key(record.original.key, conversations[owners[n]].original):
                     wrong += 1
         if burst % 1000 == 0:
-            leave_flows(flows, worker)
-    leave_flows(flows, worker)
+            leave_flows(flows.head, worker)
+    leave_flows(flows.head, worker)
     return wrong
 
 
@@ -90,11 +90,11 @@ def make_each_once(flows: Any, conversations: Any, outcomes: Any, worker: int, n
     """
     for n in range(len(conversations)):
         if n % PACKETS == 0:
-            begin_flow_burst(flows, worker)
+            begin_flow_burst(flows.head, worker)
         conversation = conversations[n]
         ref = find_half(flows, conversation.original, key_hash(flows.head, conversation.original), now)
         outcomes[n] = 0 if ref else create_flow(flows, conversation, now, LONG)
-    leave_flows(flows, worker)
+    leave_flows(flows.head, worker)
     return len(conversations)
 
 
