@@ -12,6 +12,8 @@ Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
 Interface = IPv4Interface | IPv6Interface
 
+DEFAULT_MTU = 1500
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -28,7 +30,7 @@ class Network:
     masquerade: bool = False
     internal: bool = False
     icc: bool = True
-    mtu: int = 1500
+    mtu: int = DEFAULT_MTU
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,9 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One attachment to a network. ``mac`` is six bytes, big-endian on the wire; None where nobody told us.
+    """One attachment to a network, or, where ``network`` is empty, to none: the uplink, and the agent's own services.
 
+    ``mac`` is six bytes, big-endian on the wire; empty where nobody told us.
     ``mac_known`` says that frames must carry ``mac`` when ``spoof_check`` is on: it was written down, or the device is
     ours and we set it.
     """
@@ -121,9 +124,10 @@ class Port:
 class Uplink:
     """How packets leave the fabric.
 
-    ``host``: a TAP into the agent's own network namespace, which routes further; ``nic``: the interface ``ifname``;
-    ``port``: the port of that name. ``addresses``: the fabric's own there, which source translation uses; those of a
-    host uplink are chosen by the agent when empty, those of a NIC asked for by DHCP. ``gateway``: one a family.
+    ``host``: the TAP ``ifname`` in the agent's own network namespace, which routes further; ``nic``: the interface
+    ``ifname``; ``port``: a port that the configuration names. In every mode ``port`` is one of the configuration's
+    ports, which is on no network. ``addresses``: the fabric's own there, which source translation uses; those of a NIC
+    are asked for by DHCP when empty. ``gateway``: one a family.
     """
 
     mode: Literal["host", "nic", "port"]
@@ -131,7 +135,7 @@ class Uplink:
     gateway: tuple[Address, ...] = ()
     port: str = ""
     ifname: str = ""
-    mtu: int = 1500
+    mtu: int = DEFAULT_MTU
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,12 @@ class Configuration:
     nat: Nat = field(default_factory=Nat)
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
+
+    def mtu_of(self, port: Port) -> int:
+        """Return the MTU of the network or the uplink that ``port`` is at, in bytes."""
+        if port.network:
+            return self.network(port.network).mtu
+        return self.uplink.mtu if self.uplink is not None and self.uplink.port == port.name else DEFAULT_MTU
 
     def network(self, name: str) -> Network:
         """Return the network of that name; KeyError if there is none (validation rules that out for ports'

@@ -143,6 +143,6 @@ def device_of(port: Port, configuration: Configuration) -> Device:
         netns=attachment.netns,
         make_netns=attachment.make_netns,
         mac=port.mac.hex(":"),
-        mtu=configuration.network(port.network).mtu,
+        mtu=configuration.mtu_of(port),
         addresses=tuple(str(address) for address in port.addresses),
     )

@@ -1,9 +1,12 @@
 """The desired state: what the configuration file says, and what was attached since, as one configuration. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from control.model import Configuration, Port
+from control.model import Configuration, Limits, Port
+
+_PER_PORT = "macs_per_port"
+"""The one limit that shapes no memory."""
 
 
 def with_port(configuration: Configuration, port: Port) -> Configuration:
@@ -24,14 +27,15 @@ def ports_named(configuration: Configuration, names: Iterable[str]) -> tuple[Por
 
 def keep_capacities(configuration: Configuration, running: Configuration) -> tuple[Configuration, tuple[str, ...]]:
     """Return the configuration with what a running fabric cannot change left as it is, and a sentence each."""
-    fields = {
+    shaping = {field.name: getattr(running.limits, field.name) for field in fields(Limits) if field.name != _PER_PORT}
+    changed = {
         "workers": (configuration.workers, running.workers),
-        "limits.fdb": (configuration.limits.fdb, running.limits.fdb),
+        **{f"limits.{name}": (getattr(configuration.limits, name), now) for name, now in shaping.items()},
     }
     kept = tuple(
         f"{field} stays {now} until the next start (the file says {wanted})"
-        for field, (wanted, now) in fields.items()
+        for field, (wanted, now) in changed.items()
         if wanted != now
     )
-    limits = replace(configuration.limits, fdb=running.limits.fdb)
+    limits = replace(configuration.limits, **shaping)
     return replace(configuration, workers=running.workers, limits=limits), kept

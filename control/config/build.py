@@ -42,11 +42,12 @@ def wants_mac(fields: PortFields) -> bool:
 
 def build_port(fields: PortFields, addresses: tuple[Interface, ...], mac: bytes, macs_per_port: int) -> Port:
     """Return the port with its addresses and MAC; ``macs_per_port`` is the limit of a port that states none."""
-    endpoint = fields.nic is None and not _is_trunk(fields) if fields.endpoint is None else fields.endpoint
+    is_machine = fields.nic is None and not _is_trunk(fields) and fields.network is not None
+    endpoint = is_machine if fields.endpoint is None else fields.endpoint
     spoof_check = endpoint and bool(addresses) if fields.spoof_check is None else fields.spoof_check
     return Port(
         name=str(fields.name),
-        network=str(fields.network),
+        network=fields.network or "",
         attachment=attachment_of(fields),
         addresses=addresses,
         mac=mac,

@@ -51,12 +51,14 @@ def _check_gateways(fields: NetworkFields, path: Path, mistakes: Mistakes) -> No
 
 def check_port(fields: PortFields, path: Path, networks: Networks, all_known: bool, mistakes: Mistakes) -> None:
     """Check one port. ``all_known`` is false when ``networks`` lacks one whose name is wrong."""
-    _check_attachment(fields, path, mistakes)
+    check_attachment(fields, path, mistakes)
     if fields.tap is not None:
         _check_tap(fields.tap, (*path, "tap"), mistakes)
     if fields.vlan is not None:
         _check_vlan(fields.vlan, (*path, "vlan"), mistakes)
     if fields.network is None:
+        if not mistakes.touch((*path, "network")):
+            mistakes.add((*path, "network"), _known_networks("", networks), "nothing")
         return
     if (network := networks.get(fields.network)) is not None:
         _check_addresses(fields, path, network, mistakes)
@@ -64,7 +66,7 @@ def check_port(fields: PortFields, path: Path, networks: Networks, all_known: bo
         mistakes.add((*path, "network"), _known_networks(fields.network, networks), describe(fields.network))
 
 
-def _check_attachment(fields: PortFields, path: Path, mistakes: Mistakes) -> None:
+def check_attachment(fields: PortFields, path: Path, mistakes: Mistakes) -> None:
     written = [kind for kind in ATTACHMENTS if getattr(fields, kind) is not None or mistakes.touch((*path, kind))]
     if len(written) != 1:
         mistakes.add(path, "one of tap, nic and pcap", ", ".join(written) or "none of them")
@@ -112,7 +114,7 @@ def check_attached(ports: Iterable[Port], networks: Networks, all_known: bool, m
     """Check that ports which were attached while running still fit the networks of a new file."""
     for port in ports:
         network = networks.get(port.network)
-        if all_known and port.network not in networks:
+        if port.network and all_known and port.network not in networks:
             found = "none of that name (detach it first, or keep the network)"
             mistakes.add(("networks",), f"network {port.network}, which the attached port {port.name} is on", found)
         if network is None:

@@ -9,7 +9,7 @@ from control.config.check import check_attached
 from control.config.lines import read_yaml
 from control.config.mistakes import Mistakes, describe
 from control.config.networks import resolve_networks
-from control.config.notyet import note_not_yet
+from control.config.notyet import refuse_not_yet
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
 from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
@@ -53,27 +53,27 @@ def parse_configuration(
             mistakes.add((), "a mapping such as `networks:` and `ports:`", describe(data))
         mistakes.raise_any()
     fields = FileFields.read(data, (), mistakes) or FileFields()
-    note_not_yet(data, mistakes)
+    refuse_not_yet(data, mistakes)
     networks, complete = resolve_networks(fields.networks or (), mistakes)
     complete = complete and not (fields.networks is None and mistakes.touch(("networks",)))
     check_attached(attached, networks, complete, mistakes)
     node = fields.node or hostname or os.uname().nodename
     limits = Limits(**_written(fields.limits))
     known = {port.name: port for port in previous.ports} if previous else {}
-    surroundings = Surroundings(node, networks, complete, limits.macs_per_port, attached, known)
+    names = [item.get("name") for item in fields.ports or () if isinstance(item, dict)]
+    way_out = resolve_uplink(fields.uplink, names, networks, node, mistakes)
+    surroundings = Surroundings(node, networks, complete, limits.macs_per_port, way_out, attached, known)
     items = [(("ports", index), item) for index, item in enumerate(fields.ports or ())]
     ports = resolve_ports(items, surroundings, mistakes)
-    names = [item.get("name") for item in fields.ports or () if isinstance(item, dict)]
-    uplink = resolve_uplink(fields.uplink, names, mistakes)
-    routes = resolve_routes(fields.routes or (), networks, complete, mistakes)
-    nat = resolve_nat(fields.nat, mistakes)
+    routes = resolve_routes(fields.routes or (), networks, complete, way_out, mistakes)
+    nat = resolve_nat(fields.nat, networks, complete, way_out, mistakes)
     mistakes.raise_any()
     configuration = Configuration(
         node=node,
         workers=fields.workers or min(cores or len(os.sched_getaffinity(0)), MAX_WORKERS),
         networks=tuple(network for network in networks.values() if network is not None),
-        ports=(*ports, *attached),
-        uplink=uplink,
+        ports=(*ports, *((way_out.makes,) if way_out.makes else ()), *attached),
+        uplink=way_out.uplink,
         routes=routes,
         nat=nat,
         timeouts=Timeouts(**_written(fields.timeouts)),

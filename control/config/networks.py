@@ -1,15 +1,17 @@
 """The ``networks`` of the file -> the model's networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from control.config.check import check_network
 from control.config.claims import Claims
 from control.config.mistakes import Mistakes, Path
 from control.config.schema import NetworkFields
 from control.config.subnets import first_host
-from control.model import Address, Network, Subnet
+from control.model import DEFAULT_MTU, Address, Network, Subnet
 
-_DEFAULT_MTU = 1500
+_MODES: Mapping[str, Literal["bridge", "routed", "none"]] = {"bridge": "bridge", "routed": "routed", "none": "none"}
 _SHAPES_ADDRESSES = ("subnets", "gateway", "mode")
 
 
@@ -20,6 +22,7 @@ def resolve_networks(items: Sequence[object], mistakes: Mistakes) -> tuple[dict[
     """
     networks: dict[str, Network | None] = {}
     claims = Claims()
+    routed: dict[Subnet, str] = {}
     complete = True
     for index, item in enumerate(items):
         path: Path = ("networks", index)
@@ -33,21 +36,42 @@ def resolve_networks(items: Sequence[object], mistakes: Mistakes) -> tuple[dict[
             continue
         check_network(fields, path, mistakes)
         shaky = any(mistakes.touch((*path, field)) for field in _SHAPES_ADDRESSES)
-        networks[fields.name] = None if shaky else _build(fields, fields.name)
+        networks[fields.name] = None if shaky else _leave_to_first(_build(fields, fields.name), routed, path, mistakes)
     return networks, complete
+
+
+def _leave_to_first(network: Network, routed: dict[Subnet, str], path: Path, mistakes: Mistakes) -> Network | None:
+    """Return the network, without a router if one of its subnets is another's: the router knows an address once.
+
+    ``routed`` are the subnets that networks before this one have, by their name; this one's are added.
+    """
+    if network.mode == "none":
+        return network
+    for subnet in network.subnets:
+        for other, owner in routed.items():
+            if subnet.version == other.version and subnet.overlaps(other):
+                if network.mode == "routed":
+                    found = f"{subnet}, which overlaps {other} of network {owner}"
+                    mistakes.add((*path, "subnets"), "subnets that no other network has, in mode routed", found)
+                    return None
+                reason = f"{subnet} overlaps {other} of network {owner}"
+                mistakes.warn(path, f"{reason}: there is no router in {network.name}, as in mode none")
+                return replace(network, mode="none", gateway=(), masquerade=False)
+    routed.update(dict.fromkeys(network.subnets, network.name))
+    return network
 
 
 def _build(fields: NetworkFields, name: str) -> Network:
     subnets = tuple(subnet for subnet in fields.subnets or () if subnet is not None)
     return Network(
         name=name,
-        mode="none" if fields.mode == "none" else "bridge",
+        mode=_MODES[fields.mode or "bridge"],
         subnets=subnets,
         gateway=_gateways(fields, subnets),
-        masquerade=fields.mode != "none" if fields.masquerade is None else fields.masquerade,
+        masquerade=fields.mode in (None, "bridge") if fields.masquerade is None else fields.masquerade,
         internal=bool(fields.internal),
         icc=fields.icc is not False,
-        mtu=_DEFAULT_MTU if fields.mtu is None else fields.mtu,
+        mtu=DEFAULT_MTU if fields.mtu is None else fields.mtu,
     )
 
 

@@ -1,8 +1,8 @@
 """One port that does not come from the file: what the API's `attach` is asked for -> the model."""
 
 from control.config.mistakes import Mistakes
-from control.config.notyet import refuse_not_yet_in_port
 from control.config.resolve import Surroundings, resolve_ports
+from control.config.uplink import WayOut
 from control.model import Configuration, Port
 
 
@@ -13,13 +13,13 @@ def parse_port(mapping: object, configuration: Configuration, where: str = "port
     with every mistake as ``WHERE: field: expected what, found what``.
     """
     mistakes = Mistakes(where)
-    refuse_not_yet_in_port(mapping, mistakes)
     networks = {network.name: network for network in configuration.networks}
     surroundings = Surroundings(
         node=configuration.node,
         networks=networks,
         all_networks=True,
         macs_per_port=configuration.limits.macs_per_port,
+        way_out=WayOut(configuration.uplink, is_written=configuration.uplink is not None),
         attached=configuration.ports,
     )
     ports = resolve_ports([((), mapping)], surroundings, mistakes)

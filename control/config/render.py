@@ -4,7 +4,9 @@ Names, units and shapes are those of the configuration file, with every default 
 field that says how it is attached.
 """
 
-from control.model import Attachment, Configuration, Network, Nic, Port, Storm, Tap, Vlan
+from dataclasses import asdict
+
+from control.model import Attachment, Configuration, Nat, Network, Nic, Port, Publish, Route, Storm, Tap, Uplink, Vlan
 
 Json = dict[str, object]
 
@@ -15,8 +17,11 @@ def render_configuration(configuration: Configuration) -> Json:
         "workers": configuration.workers,
         "networks": [render_network(network) for network in configuration.networks],
         "ports": [render_port(port) for port in configuration.ports],
-        "timeouts": {"fdb_s": configuration.timeouts.fdb_s},
-        "limits": {"fdb": configuration.limits.fdb, "macs_per_port": configuration.limits.macs_per_port},
+        "uplink": None if configuration.uplink is None else render_uplink(configuration.uplink),
+        "routes": [render_route(route) for route in configuration.routes],
+        "nat": _nat(configuration.nat),
+        "timeouts": asdict(configuration.timeouts),
+        "limits": asdict(configuration.limits),
     }
 
 
@@ -26,6 +31,7 @@ def render_network(network: Network) -> Json:
         "mode": network.mode,
         "subnets": [str(subnet) for subnet in network.subnets],
         "gateway": [str(gateway) for gateway in network.gateway],
+        "masquerade": network.masquerade,
         "internal": network.internal,
         "icc": network.icc,
         "mtu": network.mtu,
@@ -36,7 +42,7 @@ def render_port(port: Port) -> Json:
     kind, attachment = _attachment(port.attachment)
     return {
         "name": port.name,
-        "network": port.network,
+        "network": port.network or None,
         "kind": kind,
         kind: attachment,
         "addresses": [str(address) for address in port.addresses],
@@ -52,7 +58,37 @@ def render_port(port: Port) -> Json:
         "storm": _storm(port.storm),
         "static_macs": [mac.hex(":") for mac in port.static_macs],
         "max_macs": port.max_macs,
+        "publish": [publish_text(publish) for publish in port.publish],
     }
+
+
+def render_uplink(uplink: Uplink) -> Json:
+    return {
+        "mode": uplink.mode,
+        "addresses": [str(address) for address in uplink.addresses],
+        "gateway": [str(gateway) for gateway in uplink.gateway],
+        "port": uplink.port,
+        "ifname": uplink.ifname or None,
+        "mtu": uplink.mtu,
+    }
+
+
+def render_route(route: Route) -> Json:
+    """Return the route with the one of ``via``, ``network`` and ``blackhole`` that it has, the others null."""
+    return {
+        "to": str(route.to),
+        "via": [{"address": str(address), "weight": weight} for address, weight in route.via] or None,
+        "network": route.network or None,
+        "blackhole": route.blackhole or None,
+    }
+
+
+def publish_text(publish: Publish) -> str:
+    """Return ``[HOST_IP:]PORT[-PORT]:PORT[-PORT]/PROTO``, as the file writes it."""
+    count = publish.last - publish.first
+    host = "" if publish.host is None else f"[{publish.host}]:" if publish.host.version == 6 else f"{publish.host}:"
+    outside, inside = (f"{low}-{low + count}" if count else str(low) for low in (publish.first, publish.target))
+    return f"{host}{outside}:{inside}/{publish.protocol}"
 
 
 def vlan_ranges(vlans: frozenset[int]) -> list[int | str]:
@@ -73,6 +109,11 @@ def _attachment(attachment: Attachment) -> tuple[str, Json]:
     if isinstance(attachment, Nic):
         return "nic", {"ifname": attachment.ifname}
     return "pcap", {}
+
+
+def _nat(nat: Nat) -> Json:
+    static = [{"outside": str(outside), "inside": str(inside)} for outside, inside in nat.static]
+    return {"endpoint_independent": nat.endpoint_independent, "static": static}
 
 
 def _vlan(vlan: Vlan) -> Json:

@@ -14,20 +14,23 @@ from control.config.check import Networks, check_port
 from control.config.claims import Claims, Written, claim_written, claims_of, vlans_of
 from control.config.mistakes import Mistakes, Path, field_name
 from control.config.schema import PortFields
+from control.config.uplink import WayOut
+from control.config.uplink_port import check_published, check_uplink_port
 from control.model import Interface, Port
 
 
 class Surroundings(NamedTuple):
     """What ports are resolved in.
 
-    ``all_networks`` is false when ``networks`` lacks one whose name is wrong. ``attached`` are ports in force beside
-    the ones to resolve; ``previous`` are ports by name whose addresses are kept.
+    ``all_networks`` is false when ``networks`` lacks one whose name is wrong; ``way_out`` is the uplink. ``attached``
+    are ports in force beside the ones to resolve; ``previous`` are ports by name whose addresses are kept.
     """
 
     node: str
     networks: Networks
     all_networks: bool
     macs_per_port: int
+    way_out: WayOut = WayOut()
     attached: Sequence[Port] = ()
     previous: Mapping[str, Port] = {}
 
@@ -38,12 +41,14 @@ def resolve_ports(
     """Return the ports that are without a mistake, in order; ``items`` are their paths and data."""
     written = [port for path, item in items if (port := _read(path, item, surroundings, mistakes))]
     claims = claims_of(surroundings.attached)
+    if surroundings.way_out.makes is not None:
+        claims.claim_port(surroundings.way_out.makes, "the uplink")
     for port in written:
         claim_written(port, claims, mistakes)
     good = [port for port in written if not mistakes.touch(port.path)]
     addresses = _give_addresses(good, surroundings, mistakes)
     for port in good:
-        _check_published(port, addresses.get(port.path, ()), mistakes)
+        check_published(port, addresses.get(port.path, ()), surroundings.networks, surroundings.way_out, mistakes)
     return tuple(
         _build(port, addresses.get(port.path, ()), claims, surroundings)
         for port in good
@@ -55,7 +60,11 @@ def _read(path: Path, item: object, surroundings: Surroundings, mistakes: Mistak
     fields = PortFields.read(item, path, mistakes)
     if fields is None:
         return None
-    check_port(fields, path, surroundings.networks, surroundings.all_networks, mistakes)
+    if fields.name is not None and fields.name == surroundings.way_out.names:
+        check_uplink_port(fields, path, mistakes)
+        fields = fields.model_copy(update={"network": None})
+    else:
+        check_port(fields, path, surroundings.networks, surroundings.all_networks, mistakes)
     name = fields.name or field_name(path)
     line = mistakes.line_of(path)
     return Written(path, fields, f"port {name} (line {line})" if line else f"port {name}")
@@ -84,14 +93,6 @@ def _give_addresses(
     return given
 
 
-def _check_published(port: Written, addresses: tuple[Interface, ...], mistakes: Mistakes) -> None:
-    for index, publish in enumerate(port.fields.publish or ()):
-        family = None if publish is None or publish.host is None else publish.host.version
-        if publish is not None and not any(family in (None, address.version) for address in addresses):
-            kind = f"an IPv{family} address" if family else "an address"
-            mistakes.add((*port.path, "publish", index), f"{kind} of the port to lead to", "none")
-
-
 def _present(port: Written, surroundings: Surroundings) -> tuple[Interface, ...]:
     previous = surroundings.previous.get(str(port.fields.name))
     return previous.addresses if previous is not None and previous.network == port.fields.network else ()
@@ -102,5 +103,6 @@ def _build(port: Written, addresses: tuple[Interface, ...], claims: Claims, surr
     mac = fields.mac or b""
     if wants_mac(fields):
         vlans = vlans_of(vlan_of(fields.vlan))
-        mac = claim_derived_mac(claims, surroundings.node, str(fields.network), str(fields.name), vlans, port.owner)
+        network, name = fields.network or "", str(fields.name)
+        mac = claim_derived_mac(claims, surroundings.node, network, name, vlans, port.owner)
     return build_port(fields, addresses, mac, surroundings.macs_per_port)

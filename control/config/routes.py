@@ -1,39 +1,77 @@
 """The ``routes`` and ``nat`` of the file -> the model's."""
 
 from collections.abc import Sequence
+from ipaddress import ip_network
+from typing import NamedTuple
 
 from control.config.check import Networks
 from control.config.mistakes import Mistakes, Path, describe
 from control.config.schema import NatFields, RouteFields, StaticFields
+from control.config.subnets import subnet_of
+from control.config.uplink import WayOut
 from control.model import Address, Nat, Route, Subnet
 
 _WAYS = ("via", "network", "blackhole")
+_EVERYWHERE: dict[int, Subnet] = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
+
+
+class Reach(NamedTuple):
+    """What the router reaches by itself: the subnets on its links, with whose they are, and its own addresses.
+
+    ``is_known``: nothing is missing, whether because its place in the file is wrong or because DHCP will tell.
+    """
+
+    on_link: dict[Subnet, str]
+    own: frozenset[Address]
+    is_known: bool
+
+    @classmethod
+    def of(cls, networks: Networks, all_networks: bool, way_out: WayOut) -> "Reach":
+        routers = [network for network in networks.values() if network is not None and network.mode != "none"]
+        on_link: dict[Subnet, str] = {subnet: f"network {each.name}" for each in routers for subnet in each.subnets}
+        own = {gateway for network in routers for gateway in network.gateway}
+        is_known = all_networks and None not in networks.values()
+        if way_out.uplink is not None:
+            on_link |= {address.network: "the uplink" for address in way_out.uplink.addresses}
+            own |= {address.ip for address in way_out.uplink.addresses}
+        is_known = is_known and bool(way_out.uplink.addresses if way_out.uplink is not None else not way_out.is_written)
+        return cls(on_link, frozenset(own), is_known)
 
 
 def resolve_routes(
-    items: Sequence[object], networks: Networks, all_networks: bool, mistakes: Mistakes
+    items: Sequence[object], networks: Networks, all_networks: bool, way_out: WayOut, mistakes: Mistakes
 ) -> tuple[Route, ...]:
     """Return the routes that are right. ``all_networks``: ``networks`` lacks none whose name is wrong."""
     routes: list[Route] = []
-    lines: dict[Subnet, int] = {}
+    reach = Reach.of(networks, all_networks, way_out)
+    taken = _taken_destinations(reach, way_out)
     for index, item in enumerate(items):
         path: Path = ("routes", index)
         fields = None if mistakes.touch(path) else RouteFields.read(item, path, mistakes)
         if fields is None:
             continue
         _check_route(fields, path, mistakes)
-        if fields.network is not None and all_networks and fields.network not in networks:
-            mistakes.add((*path, "network"), "a network of the file", describe(fields.network))
+        _check_hops(fields, path, reach, mistakes)
+        if fields.network is not None and all_networks:
+            _check_network(fields.network, path, networks, mistakes)
         if fields.to is None:
             continue
-        if fields.to in lines:
-            found = f"{fields.to}, which line {lines[fields.to]} has"
-            mistakes.add((*path, "to"), "a destination that no other route has", found)
-        lines.setdefault(fields.to, mistakes.line_of((*path, "to")))
+        if fields.to in taken:
+            found = f"{fields.to}, which {taken[fields.to]} has"
+            mistakes.add((*path, "to"), "a destination that nothing else has", found)
+        taken.setdefault(fields.to, f"line {mistakes.line_of((*path, 'to'))}")
         if not mistakes.touch(path):
             hops = tuple(hop for hop in fields.via or () if hop is not None)
             routes.append(Route(fields.to, hops, fields.network or "", bool(fields.blackhole)))
     return tuple(routes)
+
+
+def _taken_destinations(reach: Reach, way_out: WayOut) -> dict[Subnet, str]:
+    """Return the destinations that have a route without being written: links, and what uplink gateways are for."""
+    taken = dict(reach.on_link)
+    for gateway in way_out.uplink.gateway if way_out.uplink is not None else ():
+        taken[_EVERYWHERE[gateway.version]] = "uplink.gateway"
+    return taken
 
 
 def _check_route(fields: RouteFields, path: Path, mistakes: Mistakes) -> None:
@@ -42,24 +80,41 @@ def _check_route(fields: RouteFields, path: Path, mistakes: Mistakes) -> None:
         mistakes.add(path, "one of via, network and blackhole", ", ".join(written) or "none of them")
     if fields.blackhole is False:
         mistakes.add((*path, "blackhole"), "true, or no blackhole", "false")
+
+
+def _check_hops(fields: RouteFields, path: Path, reach: Reach, mistakes: Mistakes) -> None:
     if fields.via is not None and not fields.via:
         mistakes.add((*path, "via"), "at least one next hop", "an empty list")
     seen: set[Address] = set()
     for index, hop in enumerate(fields.via or ()):
         if hop is None:
             continue
-        if fields.to is not None and hop[0].version != fields.to.version:
-            mistakes.add((*path, "via", index), f"an IPv{fields.to.version} address, as {fields.to} is", str(hop[0]))
-        if hop[0] in seen:
-            mistakes.add((*path, "via", index), "a next hop once", f"{hop[0]}, again")
-        seen.add(hop[0])
+        address, where = hop[0], (*path, "via", index)
+        if fields.to is not None and address.version != fields.to.version:
+            mistakes.add(where, f"an IPv{fields.to.version} address, as {fields.to} is", str(address))
+        elif address in reach.own:
+            mistakes.add(where, "another machine's address", f"{address}, the router's own")
+        elif reach.is_known and subnet_of(address, reach.on_link) is None:
+            mistakes.add(where, "an address on a link: in a subnet of a network or of the uplink", str(address))
+        if address in seen:
+            mistakes.add(where, "a next hop once", f"{address}, again")
+        seen.add(address)
 
 
-def resolve_nat(data: object, mistakes: Mistakes) -> Nat:
+def _check_network(name: str, path: Path, networks: Networks, mistakes: Mistakes) -> None:
+    if name not in networks:
+        mistakes.add((*path, "network"), "a network of the file", describe(name))
+    elif (network := networks[name]) is not None and (network.mode == "none" or not network.subnets):
+        what = "of mode none" if network.mode == "none" else "without subnets"
+        mistakes.add((*path, "network"), "a network with a router in it", f"{name}, {what}")
+
+
+def resolve_nat(data: object, networks: Networks, all_networks: bool, way_out: WayOut, mistakes: Mistakes) -> Nat:
     path: Path = ("nat",)
     fields = None if data is None else NatFields.read(data, path, mistakes)
     if fields is None:
         return Nat()
+    reach = Reach.of(networks, all_networks, way_out)
     pairs: list[tuple[Address, Address]] = []
     taken: dict[tuple[str, Address], int] = {}
     for index, item in enumerate(fields.static or ()):
@@ -78,5 +133,9 @@ def resolve_nat(data: object, mistakes: Mistakes) -> Nat:
             continue
         if pair.outside.version != pair.inside.version:
             mistakes.add(where, "two addresses of one family", f"{pair.outside} and {pair.inside}")
+        if pair.inside in reach.own:
+            mistakes.add((*where, "inside"), "another machine's address", f"{pair.inside}, the router's own")
         pairs.append((pair.outside, pair.inside))
+    if pairs and not way_out.is_written:
+        mistakes.add((*path, "static"), "an uplink to be known outside by", "none")
     return Nat(bool(fields.endpoint_independent), tuple(pairs))

@@ -102,12 +102,12 @@ def test_addresses_of_a_subnet_that_is_gone_are_replaced_and_the_others_kept() -
 
 
 def test_a_port_that_moved_to_another_network_gets_new_addresses() -> None:
-    text = "networks: [{name: n, subnets: [10.0.0.0/24]}, {name: m, subnets: [10.0.0.0/24]}]\nports:\n"
+    text = "networks: [{name: n, subnets: [10.0.0.0/24]}, {name: m, subnets: [10.1.0.0/24]}]\nports:\n"
     row = "- {name: NAME, network: NET, tap: {netns: NAME, ifname: eth0}}\n"
     before = load(text + row.replace("NAME", "x").replace("NET", "n") + row.replace("NAME", "a").replace("NET", "n"))
     after = load(text + row.replace("NAME", "a").replace("NET", "m"), previous=before)
     assert addresses(before)["a"] == ["10.0.0.3/24"]
-    assert addresses(after)["a"] == ["10.0.0.2/24"]
+    assert addresses(after)["a"] == ["10.1.0.2/24"]
 
 
 @pytest.fixture

@@ -191,52 +191,40 @@ def test_a_native_vlan_may_be_one_of_the_trunks_or_not() -> None:
     assert only(port("pcap: , vlan: {trunk: [10], native: 1}")).vlan == Vlan(trunk=frozenset((10,)), native=1)
 
 
-def test_what_is_not_in_force_yet_is_warned_of() -> None:
-    text = """
-networks:
-  - {name: n, subnets: [10.0.0.0/24], gateway: [10.0.0.254], masquerade: true}
-  - {name: m, masquerade: false, internal: true}
-ports:
-  - {name: p, network: n, pcap: {}, addresses: 10.0.0.2, publish: ["8080:80/tcp"]}
-  - {name: q, network: n, pcap: {}, publish: []}
-uplink: {mode: host}
-routes: [{to: 10.1.0.0/16, via: 10.0.0.9}]
-timeouts: {fdb_s: 30, tcp_established_s: 1, udp_s: 2, udp_stream_s: 3, icmp_s: 4}
-limits: {flows: 1000, fdb: 10}
-"""
-    fields = {
-        3: ("networks[0].gateway", "networks[0].masquerade"),
-        6: ("ports[0].publish",),
-        8: ("uplink",),
-        9: ("routes",),
-        10: ("timeouts.tcp_established_s", "timeouts.udp_s", "timeouts.udp_stream_s", "timeouts.icmp_s"),
-        11: ("limits.flows",),
-    }
-    assert parse(text).warnings == tuple(
-        f"f.yaml:{line}: {field}: understood, not in force yet" for line, names in fields.items() for field in names
-    )
+def test_a_network_that_shares_a_subnet_with_an_earlier_one_has_no_router_in_it() -> None:
+    text = "networks:\n- {name: n, subnets: [10.0.0.0/16]}\n- {name: m, subnets: [10.0.9.0/24]}\n"
+    loaded = parse(text)
+    first, second = loaded.configuration.networks
+    assert (first.mode, second.mode, second.gateway, second.masquerade) == ("bridge", "none", (), False)
+    warning = "10.0.9.0/24 overlaps 10.0.0.0/16 of network n: there is no router in m, as in mode none"
+    assert loaded.warnings == (f"f.yaml:3: networks[1]: {warning}",)
+    assert parse(text.replace("10.0.9.0/24]", "10.0.9.0/24], mode: none")).warnings == ()
+    assert mistakes(text.replace("10.0.9.0/24]", "10.0.9.0/24], mode: routed")) == [
+        (
+            "3: networks[1].subnets: expected subnets that no other network has, in mode routed, "
+            "found 10.0.9.0/24, which overlaps 10.0.0.0/16 of network n"
+        )
+    ]
 
 
 def test_what_would_be_unsafe_to_ignore_is_refused() -> None:
     text = """
 networks:
   - {name: n, mode: overlay, vni: 5}
-  - {name: m, mode: routed}
   - {name: o, mode: host}
 overlay: {address: 192.0.2.1}
 manifests: [policies/]
 """
     assert mistakes(text) == [
-        "3: networks[0].mode: expected bridge or none (other modes are not in force yet), found 'overlay'",
+        "3: networks[0].mode: expected bridge, routed or none (other modes are not in force yet), found 'overlay'",
         "3: networks[0].vni: expected no vni (overlays are not in force yet), found the number 5",
-        "4: networks[1].mode: expected bridge or none (other modes are not in force yet), found 'routed'",
-        "5: networks[2].mode: expected bridge or none (other modes are not in force yet), found 'host'",
-        "6: overlay: expected no overlay (not in force yet), found a mapping",
-        "7: manifests: expected no manifests (policies are not in force yet), found a list",
+        "4: networks[1].mode: expected bridge, routed or none (other modes are not in force yet), found 'host'",
+        "5: overlay: expected no overlay (not in force yet), found a mapping",
+        "6: manifests: expected no manifests (policies are not in force yet), found a list",
     ]
 
 
-def test_what_is_not_in_force_yet_still_has_to_be_right() -> None:
+def test_every_fields_mistake_is_told() -> None:
     text = "networks: [{name: n, masquerade: maybe}]\ntimeouts: {udp_s: 0}\nlimits: {flows: many}\nroutes: 5\n"
     assert [line.partition(": expected ")[0] for line in mistakes(text)] == [
         "1: networks[0].masquerade",

@@ -11,8 +11,8 @@ ROWS = {
     "port without anything": (
         ports(""),
         f"3: ports[0].name: expected {NAME}, found nothing",
-        f"3: ports[0].network: expected {NAME}, found nothing",
         "3: ports[0]: expected one of tap, nic and pcap, found none of them",
+        "3: ports[0].network: expected one of the networks blue, found nothing",
     ),
     "port name twice": (
         ports(f"{A}, pcap: {{}}", f"{A}, pcap: {{}}"),

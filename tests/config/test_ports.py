@@ -3,7 +3,7 @@
 import pytest
 
 from control.config import ConfigurationError, parse_port
-from control.model import Pcap, Tap
+from control.model import Pcap, Publish, Tap
 from tests.config.read import load, ports
 
 RUNNING = load(ports("name: a, network: blue, tap: {netns: a, ifname: eth0}") + "limits: {macs_per_port: 9}\n")
@@ -59,9 +59,20 @@ def test_every_mistake_is_told_without_a_line() -> None:
     ]
 
 
-def test_what_is_not_in_force_is_refused_because_nobody_would_see_a_warning() -> None:
-    assert refused({"name": "b", "network": "blue", "pcap": {}, "publish": ["80:80"]}) == [
-        "attach: publish: expected no publish (not in force yet), found a list"
+def test_publishing_needs_an_uplink() -> None:
+    mapping = {"name": "b", "network": "blue", "pcap": {}, "addresses": "10.10.0.9", "publish": ["80:80"]}
+    assert refused(mapping) == ["attach: publish[0]: expected an uplink to publish at, found none"]
+    with_uplink = load(ports("name: a, network: blue, pcap: ") + "uplink: {mode: host}\n")
+    assert parse_port(mapping, with_uplink).publish == (Publish(80, 80, 80),)
+
+
+def test_a_port_that_is_attached_is_never_the_uplink() -> None:
+    running = load(ports("name: wan, pcap: ") + "uplink: {mode: port, port: wan, addresses: 192.0.2.1/24}\n")
+    with pytest.raises(ConfigurationError) as error:
+        parse_port({"name": "wan", "pcap": {}}, running, "attach")
+    assert list(error.value.mistakes) == [
+        "attach: network: expected one of the networks blue, found nothing",
+        "attach: name: expected a name that nothing else has, found wan, which the attached port wan has",
     ]
 
 

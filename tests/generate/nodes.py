@@ -23,9 +23,7 @@ LIFETIMES_S = (1, 2, 7, 60, 300)
 def random_configuration(random: Random) -> Configuration:
     """Return a valid configuration of one to three networks and one to ten ports."""
     names = ("blue", "red", "green")[: random.choice((1, 1, 2, 3))]
-    networks = tuple(
-        Network(name, subnets=SUBNETS, gateway=GATEWAY, masquerade=True, icc=random.random() < 0.6) for name in names
-    )
+    networks = tuple(random_network(random, name, name == names[0]) for name in names)
     aware = {name for name in names if random.random() < 0.5}
     ports = []
     for number in range(random.randint(1, MOST_PORTS)):
@@ -38,6 +36,14 @@ def random_configuration(random: Random) -> Configuration:
         timeouts=Timeouts(fdb_s=random.choice(LIFETIMES_S)),
     )
     return replace(configuration, limits=Limits(fdb=random_capacity(random, configuration)))
+
+
+def random_network(random: Random, name: str, is_first: bool) -> Network:
+    """Return a network; all have the same subnets, so the first alone has a router in it."""
+    icc = random.random() < 0.6
+    if is_first:
+        return Network(name, subnets=SUBNETS, gateway=GATEWAY, masquerade=True, icc=icc)
+    return Network(name, "none", SUBNETS, icc=icc)
 
 
 def random_capacity(random: Random, configuration: Configuration) -> int:
