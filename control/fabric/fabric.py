@@ -17,6 +17,7 @@ from control.fabric.plan import Numbers, Plan, make_plan
 from control.fabric.router import Router
 from control.fabric.routes import plan_routes
 from control.fabric.rows import admit_row, forward_row, interface_row, services_row, static_entries
+from control.fabric.translation import plan_translation
 from control.model import Configuration, Limits, Port
 from dataplane.admit.build import TooManyAddressesError, TooManyVlanSetsError, write_admit
 from dataplane.fdb.build import (
@@ -36,6 +37,7 @@ from dataplane.generation.build import GenerationTimeoutError, activate, forget_
 from dataplane.interfaces.build import write_interfaces
 from dataplane.state import Capacities, attach_state, create_state
 from dataplane.verdict import REASON_NAMES
+from nat.build import translates
 
 CAPACITY_ERRORS = (TooManyVlanSetsError, TooManyMembersError, TooManyStaticEntriesError, TooManyAddressesError)
 
@@ -199,7 +201,10 @@ class Fabric:
                 {number: (domain.vlan, domain.members) for number, domain in plan.domains.items()},
             )
             interfaces = {each.number: interface_row(each) for each in plan.interfaces.values()}
-            write_interfaces(self.state.interfaces[copy], interfaces, services_row(plan))
+            translation = plan_translation(configuration)
+            write_interfaces(
+                self.state.interfaces[copy], interfaces, services_row(plan), tracks=translates(translation)
+            )
             require_room_for_statics(len(statics), len(self.state.fdb_buckets))
             max_macs = {p.index: p.port.max_macs for p in ports}
             rows = {index: (max_macs.get(index, 0), epoch) for index, epoch in epochs.items()}

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from control.fabric.domains import DomainKey, Domains, has_gateway
 from control.model import Address, Configuration, Network
-from dataplane.interfaces.tables import ANSWERS_NAMES, INTERNAL, MASQUERADES, PREFIXES, PROXIES, SERVES, UPLINK
+from dataplane.interfaces.tables import ANSWERS_NAMES, INTERNAL, MASQUERADES, NODE, PREFIXES, PROXIES, SERVES, UPLINK
 
 FIRST_INTERFACE = 1
 SERVICES_MTU = 1500
@@ -27,6 +27,9 @@ class InterfaceKey(NamedTuple):
 
     kind: Literal["network", "uplink", "services"]
     network: str = ""
+
+    def __str__(self) -> str:
+        return self.network or self.kind
 
 
 UPLINK_KEY = InterfaceKey("uplink")
@@ -94,7 +97,8 @@ def plan_interface(
         mac = router_mac(configuration.node, "\0services")
         return InterfacePlan(key, number, own, mac, (), (), SERVICES_MTU, SERVES | PROXIES)
     addresses = tuple(interface.ip for interface in uplink.addresses)
-    return InterfacePlan(key, number, own, router_mac(configuration.node, ""), addresses, (), uplink.mtu, UPLINK)
+    traits = UPLINK | (NODE if uplink.mode == "host" else 0)
+    return InterfacePlan(key, number, own, router_mac(configuration.node, ""), addresses, (), uplink.mtu, traits)
 
 
 def _plan_gateway(

@@ -81,9 +81,6 @@ def _around_uplink(plan: Plan, interface: InterfacePlan) -> Iterator[tuple[Subne
     uplink = plan.configuration.uplink
     if uplink is None:
         return
-    if uplink.mode == "host":
-        for gateway in uplink.gateway:  # That is the node itself, which may reach its own endpoints.
-            yield whole(gateway), connected_hop(interface, interface.domain, is_open=True)
     for address in uplink.addresses:
         yield address.network, connected_hop(interface, interface.domain)
 
@@ -152,11 +149,3 @@ def _via(route: Route, address: Address, connected: dict[Subnet, Way], local: di
     if link is None or link.kind != CONNECTED:
         raise UserError(f"route to {route.to}: expected an address on a link of the router's, found {address}")
     return via_hop(address, link)
-
-
-def network_of(plan: Plan, interface: int) -> str:
-    """Return what an interface is called: its network, or what else it is for."""
-    for each in plan.interfaces.values():
-        if each.number == interface:
-            return each.key.network or each.key.kind
-    return ""

@@ -35,13 +35,18 @@ class Services:
     mac: int = 0
 
 
-def write_interfaces(table: Any, rows: Mapping[int, InterfaceRow], services: Services) -> None:
-    """Write interfaces by number, from 1 on, into a copy of the table that is not in force."""
+def write_interfaces(table: Any, rows: Mapping[int, InterfaceRow], services: Services, tracks: bool) -> None:
+    """Write interfaces by number, from 1 on, into a copy of the table that is not in force.
+
+    ``tracks``: whether there is anything to translate, so that conversations must be known.
+    """
     table.of_domain[:] = 0
     table.interface[:] = np.zeros((), INTERFACE_DTYPE)
     for number, row in rows.items():
         table.of_domain[list(row.domains)] = number
         write_interface(table.interface[number], row)
+    table.routes = bool(rows)
+    table.tracks = tracks
     table.service_domain = services.domain
     table.service_mac = services.mac
 

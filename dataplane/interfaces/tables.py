@@ -24,6 +24,8 @@ ANSWERS_NAMES: Final = 16
 """Something answers DNS at the router's addresses here."""
 SERVES: Final = 32
 """The agent's own services live behind this interface: what comes from there is the node's own."""
+NODE: Final = 64
+"""The node itself is what this uplink leads to first: what comes from an address on its link is the node's own."""
 
 INTERFACE_DTYPE: Final = np.dtype(
     [
@@ -49,6 +51,9 @@ INTERFACES_DTYPE: Final = np.dtype(
     [
         ("of_domain", "u2", (DOMAINS,)),
         ("interface", INTERFACE_DTYPE, (INTERFACES,)),
+        # Whether there is any, and whether conversations are tracked: on nodes that translate addresses.
+        ("routes", "u1"),
+        ("tracks", "u1"),
         # Where the agent's services are (DNS): the domain and MAC to send to, 0 where there are none.
         ("service_domain", "u2"),
         ("service_mac", "u8"),

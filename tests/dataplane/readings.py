@@ -73,5 +73,3 @@ def at_uplink(configuration: Configuration) -> Iterator[Candidate]:
     for gateway in uplink.gateway:
         everything = ip_network("0.0.0.0/0" if gateway.version == 4 else "::/0")
         yield Candidate(everything, 1, "via", "uplink", via=((gateway, 1),))
-        if uplink.mode == "host":
-            yield Candidate(ip_network(gateway), 2, "connected", "uplink", is_open=True)
