@@ -19,6 +19,7 @@ from dataplane.flow.tables import (
     ORIGINAL,
     PROBE_LIMIT,
     REPLY,
+    SWEEP_TICKS,
     TABLE_FULL,
     TENTATIVE,
 )
@@ -135,7 +136,7 @@ def write_half(half: Any, key: Any) -> None:
     half.bytes = 0
     half.header_delta = 0
     half.transport_delta = 0
-    half.rewrites = 0
+    half.max_ack = 0
 
 
 @inlined
@@ -153,6 +154,8 @@ def write_state(record: Any, now: int, timeout: int) -> None:
         window.max_end = 0
         window.max_window = 0
         window.scale = 0
+        window.ignored_scale = 0
+        window.ignored_syn = 0
 
 
 @kernel
@@ -239,6 +242,14 @@ def sweep_flows(flows: Any, first: int, count: int, now: int) -> int:
             if has_expired(record, now) and take_out(flows, flow, status):
                 swept += 1
     return swept
+
+
+@kernel
+def sweep_share(flows: Any, tick: int) -> int:
+    """Take out what has expired among tick ``tick``'s share of the records; return how many. Any worker, each tick."""
+    used = np.int64(load_acquire(flows.head.unused, 0))
+    share = used // SWEEP_TICKS + 1
+    return sweep_flows(flows, np.int64(tick) % SWEEP_TICKS * share, share, tick)
 
 
 @kernel

@@ -67,13 +67,25 @@ HALF_DTYPE: Final = np.dtype(
         # What the translation adds to the checksum of the IPv4 header, and of the transport header.
         ("header_delta", "u2"),
         ("transport_delta", "u2"),
-        ("rewrites", "u4"),
+        # The highest TCP acknowledgement that packets of the direction have carried.
+        ("max_ack", "u4"),
     ],
     align=True,
 )
 
-WINDOW_DTYPE: Final = np.dtype([("end", "u4"), ("max_end", "u4"), ("max_window", "u4"), ("scale", "u4")], align=True)
-"""What one direction of a TCP connection has sent and may send, for telling which segments are in window."""
+WINDOW_DTYPE: Final = np.dtype(
+    [
+        ("end", "u4"),
+        ("max_end", "u4"),
+        ("max_window", "u4"),
+        ("scale", "u1"),
+        ("ignored_scale", "u1"),
+        ("ignored_syn", "u2"),
+    ],
+    align=True,
+)
+"""What one direction of a TCP connection has sent and may send (``tcp.py``), or the tags of an SCTP association
+(``sctp.py``)."""
 
 FLOW_DTYPE: Final = np.dtype(
     [
@@ -104,7 +116,73 @@ BEATEN_STATUS: Final = np.uint32(3)
 DYING: Final = np.uint32(4)
 
 ASSURED: Final = 1
-"""A trait of flows that both ends have taken part in; for TCP, whose handshake is complete."""
+"""A trait of flows that both ends take part in; those of TCP and SCTP from the complete handshake to the end."""
+ANSWERED: Final = 2
+"""A trait: a packet of the other direction has been seen, if need be in window."""
+PICKED_UP: Final = 4
+"""A trait of TCP connections and SCTP associations whose beginning was not seen, so that little is known to check."""
+FINISHED: Final = 8
+"""A trait of TCP connections, shifted by the direction: its FIN has been seen."""
+
+# What a packet does to its flow (``states.py``).
+TRACKED: Final = 0
+BEGINS_ANEW: Final = 1
+"""It opens a connection where one has ended: the flow is to be removed, and another to be made for the packet."""
+
+# What looking at a packet of a connection came to, besides the row of timeouts that it leaves the flow at.
+UNCHANGED: Final = -1
+OPENS: Final = -2
+
+NEVER_SEEN: Final = 0
+"""The state of a flow whose first packet has not been looked at."""
+
+ONE_WAY: Final = 1
+TWO_WAY: Final = 2
+"""The states of what is no connection."""
+
+TCP_SYN_SENT: Final = 1
+TCP_SYN_RECEIVED: Final = 2
+TCP_ESTABLISHED: Final = 3
+TCP_FIN_WAIT: Final = 4
+"""One direction has sent its FIN."""
+TCP_CLOSE_WAIT: Final = 5
+"""And the other has acknowledged it."""
+TCP_LAST_ACK: Final = 6
+"""Both have sent their FIN."""
+TCP_TIME_WAIT: Final = 7
+"""And both are acknowledged."""
+TCP_CLOSE: Final = 8
+"""Reset."""
+TCP_SIMULTANEOUS_OPEN: Final = 9
+"""Both directions have sent a SYN, none has acknowledged one."""
+TCP_UNANSWERED: Final = 10
+"""No state: the row of timeouts for established connections picked up of which only one direction has been seen."""
+
+SCTP_COOKIE_WAIT: Final = 1
+SCTP_COOKIE_ECHOED: Final = 2
+SCTP_ESTABLISHED: Final = 3
+SCTP_SHUTDOWN_SENT: Final = 4
+SCTP_SHUTDOWN_ACK_SENT: Final = 5
+SCTP_CLOSED: Final = 6
+SCTP_HEARTBEAT_SENT: Final = 7
+"""A further path of an association (RFC 9260 section 8.3)."""
+SCTP_UNANSWERED: Final = 8
+"""No state: as TCP_UNANSWERED."""
+
+GENERIC_CLASS: Final = 0
+TCP_CLASS: Final = 1
+UDP_CLASS: Final = 2
+ICMP_CLASS: Final = 3
+SCTP_CLASS: Final = 4
+"""Protocols that share states and timeouts."""
+CLASS_STATES: Final = 16
+
+FLOW_RULES_DTYPE: Final = np.dtype([("timeouts", "u4", (8 * CLASS_STATES,))], align=True)
+"""After how many ticks without a packet a flow is forgotten: of a class in a state at ``class * CLASS_STATES +
+state``."""
+
+SWEEP_TICKS: Final = 256
+"""Each tick sweeps this share of the records, so that what has expired is gone 34 s later."""
 
 BUCKET_ENTRIES: Final = 7
 PROBE_LIMIT: Final = 8
