@@ -23,7 +23,6 @@ from dataplane.wire import (
     ARP_TARGET_MAC,
     ETHERNET_BYTES,
     IPV4_MAPPED_PREFIX,
-    MAC_BROADCAST,
     TYPE_ARP,
     TYPE_IPV4,
 )
@@ -87,7 +86,8 @@ def answer_arp(vector: Any, heads: Any, i: int, mac: Any) -> None:
 
 
 @kernel
-def write_arp_request(vector: Any, heads: Any, k: int, mac: Any, sender: Any, target: Any) -> None:
-    """Make the originated frame ``k`` ask all who has ``target``, for ``sender``, who has ``mac``."""
-    write_ethernet(vector, heads, k, MAC_BROADCAST, mac, TYPE_ARP, ARP_BYTES)
+def write_arp_request(vector: Any, heads: Any, k: int, to: Any, mac: Any, sender: Any, target: Any) -> None:
+    """Make the originated frame ``k`` ask the station ``to``, or MAC_BROADCAST, who has ``target``: for ``sender``, who
+    has ``mac``."""
+    write_ethernet(vector, heads, k, to, mac, TYPE_ARP, ARP_BYTES)
     write_arp(heads, np.int64(vector.head_at[k]) + ETHERNET_BYTES, ARP_REQUEST, mac, sender, _NO_MAC, target)

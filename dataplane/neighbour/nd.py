@@ -188,34 +188,56 @@ def answer_solicitation(vector: Any, heads: Any, i: int, mac: Any) -> None:
     if (to_high | to_low) == _NONE:
         to_high, to_low, to_mac = ALL_NODES_HIGH, ALL_NODES_LOW, ALL_NODES_MAC
         says = FROM_ROUTER | OVERRIDES
-    count = SOLICITATION_BYTES + OPTION_BYTES
-    write_ethernet(vector, heads, i, to_mac, mac, TYPE_IPV6, IPV6_BYTES + count)
+    write_ethernet(vector, heads, i, to_mac, mac, TYPE_IPV6, IPV6_BYTES + SOLICITATION_BYTES + OPTION_BYTES)
     write_ipv6_addresses(heads, ip, high, low, to_high, to_low)
+    finish_advertisement(heads, ip, high, low, says, mac)
+
+
+@kernel
+def finish_advertisement(heads: Any, ip: Any, high: Any, low: Any, says: int, mac: Any) -> None:
+    """Write all of an advertisement that the target, ``high`` and ``low``, has ``mac``, but for the packet's addresses,
+    which are there."""
+    icmp = ip + IPV6_BYTES
     store_u16_be(heads, icmp, np.uint16(NEIGHBOUR_ADVERTISEMENT << 8))
     store_u32_be(heads, icmp + ICMP_ID, np.uint32(says << 24))
+    store_u64_be(heads, icmp + TARGET, high)
+    store_u64_be(heads, icmp + TARGET + 8, low)
     write_link_address(heads, icmp + SOLICITATION_BYTES, TARGET_LINK_ADDRESS, mac)
-    finish(heads, ip, count)
+    finish(heads, ip, SOLICITATION_BYTES + OPTION_BYTES)
 
 
 @kernel
 def write_solicitation(
-    vector: Any, heads: Any, k: int, mac: Any, source_high: Any, source_low: Any, high: Any, low: Any
+    vector: Any, heads: Any, k: int, to: Any, mac: Any, source_high: Any, source_low: Any, high: Any, low: Any
 ) -> None:
-    """Make the originated frame ``k`` ask the target's solicited-node group who has the target, ``high`` and ``low``.
+    """Make the originated frame ``k`` ask the target, ``high`` and ``low``, who is thought to have the MAC ``to``,
+    whether it has; or if that is 0, ask its solicited-node group who has it.
 
     It comes from the source address, whose MAC is ``mac`` (RFC 4861 section 7.2.2).
     """
     ip: Any = np.int64(vector.head_at[k]) + ETHERNET_BYTES
     icmp = ip + IPV6_BYTES
-    last = low & SOLICITED_NODE_BITS
-    # The group's MAC ends in the target's last three bytes (RFC 2464 section 7), which columns hold the other way.
-    swapped = (last & _BYTE) << np.uint64(40) | (last >> _8 & _BYTE) << np.uint64(32) | (last >> np.uint64(16)) << _24
+    to_mac, to_high, to_low = to, high, low
+    if to == _NONE:
+        to_high, to_low = ALL_NODES_HIGH, SOLICITED_NODE_LOW | (low & SOLICITED_NODE_BITS)
+        # The group's MAC ends in the target's last three bytes (RFC 2464 section 7), which columns hold the other way.
+        swapped = (low & _BYTE) << np.uint64(40) | (low >> _8 & _BYTE) << np.uint64(32)
+        to_mac = SOLICITED_NODE_MAC | swapped | (low >> np.uint64(16) & _BYTE) << _24
     count = SOLICITATION_BYTES + OPTION_BYTES
-    write_ethernet(vector, heads, k, SOLICITED_NODE_MAC | swapped, mac, TYPE_IPV6, IPV6_BYTES + count)
-    write_ipv6_addresses(heads, ip, source_high, source_low, ALL_NODES_HIGH, SOLICITED_NODE_LOW | last)
+    write_ethernet(vector, heads, k, to_mac, mac, TYPE_IPV6, IPV6_BYTES + count)
+    write_ipv6_addresses(heads, ip, source_high, source_low, to_high, to_low)
     store_u16_be(heads, icmp, np.uint16(NEIGHBOUR_SOLICITATION << 8))
     store_u32_be(heads, icmp + ICMP_ID, np.uint32(0))
     store_u64_be(heads, icmp + TARGET, high)
     store_u64_be(heads, icmp + TARGET + 8, low)
     write_link_address(heads, icmp + SOLICITATION_BYTES, SOURCE_LINK_ADDRESS, mac)
     finish(heads, ip, count)
+
+
+@kernel
+def write_advertisement(vector: Any, heads: Any, k: int, mac: Any, high: Any, low: Any) -> None:
+    """Make the originated frame ``k`` tell all nodes, unasked, that the router's address has ``mac``."""
+    ip: Any = np.int64(vector.head_at[k]) + ETHERNET_BYTES
+    write_ethernet(vector, heads, k, ALL_NODES_MAC, mac, TYPE_IPV6, IPV6_BYTES + SOLICITATION_BYTES + OPTION_BYTES)
+    write_ipv6_addresses(heads, ip, high, low, ALL_NODES_HIGH, ALL_NODES_LOW)
+    finish_advertisement(heads, ip, high, low, FROM_ROUTER | OVERRIDES, mac)

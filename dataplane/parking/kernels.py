@@ -41,30 +41,44 @@ def next_word(word: Any, status: Any, tick: Any) -> Any:
 
 
 @kernel
-def is_free(word: Any, tick: Any) -> bool:
-    """Whether a place may be filled: nobody uses it, or whoever did has gone or forgotten it."""
+def is_abandoned(word: Any, tick: Any) -> bool:
+    """Whether whoever uses a place has gone, or has forgotten it."""
     status = word & STATUS_MASK
-    if status == FREE:
-        return True
     age = (np.uint64(tick) + _WRAP - ((word >> SINCE_SHIFT) & TICK_MASK)) & TICK_MASK
     longest = FORGOTTEN_TICKS if status == WAITING else STUCK_TICKS
-    return longest < age < _HALF
+    return status != FREE and longest < age < _HALF
+
+
+@kernel
+def count_places(parking: Any, owner: Any, tick: Any) -> int:
+    """Return how many places ``owner`` has."""
+    head = parking.head
+    owned = 0
+    for place in range(PLACES):
+        if head.owner[place] != owner:
+            continue
+        word = load_acquire(head.state, place)
+        status = word & STATUS_MASK
+        if status == WAITING or (status != FREE and not is_abandoned(word, tick)):
+            owned += 1
+    return owned
 
 
 @kernel
 def claim_place(parking: Any, owner: Any, limit: int, tick: Any) -> int:
-    """Make a free place FILLING and return it; -1 if there is none, or ``owner`` has ``limit`` places already."""
+    """Make a free place FILLING, or if there is none, an abandoned one, and return it; -1 if there is neither, or
+    ``owner`` has ``limit`` places already."""
     head = parking.head
-    owned = 0
-    for place in range(PLACES):
-        if head.owner[place] == owner and not is_free(load_acquire(head.state, place), tick):
-            owned += 1
-    if owned >= limit:
+    if count_places(parking, owner, tick) >= limit:
         return -1
-    for place in range(PLACES):
-        word = load_acquire(head.state, place)
-        if is_free(word, tick) and compare_and_swap(head.state, place, word, next_word(word, FILLING, tick)):
-            return place
+    for takes_abandoned in (False, True):
+        for place in range(PLACES):
+            word = load_acquire(head.state, place)
+            if word & STATUS_MASK != FREE and not (takes_abandoned and is_abandoned(word, tick)):
+                continue
+            if compare_and_swap(head.state, place, word, next_word(word, FILLING, tick)):
+                head.owner[place] = owner
+                return place
     return -1
 
 
@@ -97,7 +111,6 @@ def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit:
     place.ether_type = vector.ether_type[i]
     place.domain = vector.domain[i]
     place.vlan_tci = vector.vlan_tci[i]
-    head.owner[at] = owner
     head.sequence[at] = fetch_add(head.next_sequence, 0, _ONE)
     return bool(compare_and_swap(head.state, at, claimed, next_word(claimed, WAITING, tick)))
 

@@ -14,8 +14,8 @@ fails::
 Invariants
   - Only who made a place FILLING or TAKING touches its bytes and columns; owner and sequence are read before that, and
     hold if the word is still the same.
-  - Places are shared by all workers, without locks. What a killed worker leaves FILLING or TAKING is free again after
-    ``STUCK_TICKS``; what waits longer than anything may, because its owner forgot it, after ``FORGOTTEN_TICKS``.
+  - Places are shared by all workers, without locks. When no place is free, those that a killed worker left
+    FILLING or TAKING are, after ``STUCK_TICKS``, and those whose owner forgot what waits, after ``FORGOTTEN_TICKS``.
 
 Limits: ``PLACES`` frames, each with a tail of ``PARKED_TAIL_BYTES`` at most, and of each owner as many as its caller
 allows (one more for each further worker that parks at the same moment). A worker that is stopped for longer than

@@ -11,6 +11,7 @@ from dataplane.neighbour.arp import answer_arp, arp_sender, arp_sender_mac, arp_
 from dataplane.neighbour.tables import NOT_ARP
 from dataplane.originate import originate_frame
 from dataplane.vector import SLOT_BYTES
+from dataplane.wire import MAC_BROADCAST
 from tests.icmp.slots import SLOT, Slot, number
 from tests.packets import BROADCAST, arp_request, header, ip4, mac, mac_text
 
@@ -77,7 +78,7 @@ def test_a_request_is_answered_to_whoever_asks(sender: str, seed: int) -> None:
 def test_a_request_of_our_own() -> None:
     slot = Slot(arp_request(1, 2))
     k = originate_frame(slot.vector, slot.arena.heads, SLOT)
-    write_arp_request(slot.vector, slot.arena.heads, k, column(mac(9)), address(ip4(1)), address(ip4(2)))
+    write_arp_request(slot.vector, slot.arena.heads, k, MAC_BROADCAST, column(mac(9)), address(ip4(1)), address(ip4(2)))
     at, length = int(slot.vector.head_at[k]), int(slot.vector.length[k])
     assert at // SLOT_BYTES == SLOT + 1
     what = ARP(op=1, hwsrc=mac_text(mac(9)), psrc=ip4(1), hwdst="00:00:00:00:00:00", pdst=ip4(2))

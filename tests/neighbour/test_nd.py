@@ -139,7 +139,7 @@ def test_a_solicitation_of_our_own() -> None:
     slot = slot_of(ip6(2), GROUP, NS)
     k = originate_frame(slot.vector, slot.arena.heads, SLOT)
     target = "fd00::12:3456"
-    write_solicitation(slot.vector, slot.arena.heads, k, column(mac(9)), *halves(ip6(1)), *halves(target))
+    write_solicitation(slot.vector, slot.arena.heads, k, np.uint64(0), column(mac(9)), *halves(ip6(1)), *halves(target))
     at, length = int(slot.vector.head_at[k]), int(slot.vector.length[k])
     question = ICMPv6ND_NS(tgt=target) / ICMPv6NDOptSrcLLAddr(lladdr=mac_text(mac(9)))
     packet = IPv6(src=ip6(1), dst="ff02::1:ff12:3456", hlim=255) / question

@@ -117,6 +117,8 @@ def test_what_a_killed_worker_holds_is_free_again_later() -> None:
     parking = make_parking()
     assert claim_place(parking, OWNERS[0], 1, np.uint64(TICK)) == 0
     assert returned(parking, OWNERS[0]) == []
+    assert claim_place(parking, OWNERS[0], 1, np.uint64(TICK)) == -1, "it counts for its owner"
+    assert claim_place(parking, OWNERS[1], 1, np.uint64(TICK)) == 1, "what is free comes first"
     parking.head.state[1:] = int(WAITING) | (TICK + 1000) << 2
     assert claim_place(parking, OWNERS[0], 1, np.uint64(TICK + int(STUCK_TICKS))) == -1
     assert claim_place(parking, OWNERS[0], 1, np.uint64(TICK + int(STUCK_TICKS) + 1)) == 0
