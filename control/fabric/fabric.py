@@ -12,6 +12,7 @@ from typing import Any
 
 from control.errors import UserError
 from control.fabric.domains import DomainKey
+from control.fabric.entries import RouteEntry, route_entries
 from control.fabric.interfaces import InterfaceKey
 from control.fabric.plan import Numbers, Plan, make_plan
 from control.fabric.router import Router
@@ -299,6 +300,10 @@ class Fabric:
             for entry in read_entries(self.state.fdb_buckets, rules, now_ns)
             if entry.domain in domains and entry.port in names
         ]
+
+    def routes(self) -> list[RouteEntry]:
+        """Return the routes in force, in order."""
+        return list(route_entries(self.plan, self.router.routes))
 
     def close(self) -> None:
         """Give up the descriptor; the memory goes with its last user."""

@@ -1,17 +1,21 @@
-"""Reading the router's tables as kernels do, with names instead of numbers."""
+"""Small nodes that route, and their tables as kernels read them, with names instead of numbers."""
 
+from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from control.fabric import Fabric
-from control.model import Address
+from control.model import Address, Configuration, Network, Port, Uplink
 from dataplane.generation.tables import COPIES
 from dataplane.jit import kernel
 from dataplane.route.hops.kernels import choose_hop
 from dataplane.route.hops.tables import KIND_NAMES, PLACES, Hops
 from dataplane.route.kernels import find_route4, find_route6
 from dataplane.route.tables import Fib
+from tests.configurations import port, switch
+from tests.generate.routers import GATEWAYS, SMALL, UPLINKS
 
 
 class Found(NamedTuple):
@@ -26,6 +30,28 @@ class Found(NamedTuple):
 
 
 NOWHERE = Found("none")
+
+
+def blue(**fields: Any) -> Network:
+    subnets = (ip_network("10.10.0.0/24"), ip_network("fd00:10::/64"))
+    return Network("blue", **{"subnets": subnets, "gateway": tuple(subnet[1] for subnet in subnets)} | fields)
+
+
+def red(**fields: Any) -> Network:
+    subnet = ip_network("10.20.0.0/24")
+    return Network("red", **{"subnets": (subnet,), "gateway": (subnet[1],)} | fields)
+
+
+def node(*ports: Port, networks: tuple[Network, ...] = (blue(), red()), **fields: Any) -> Configuration:
+    return replace(switch(ports), **{"networks": networks, "limits": SMALL} | fields)
+
+
+WAY_OUT = {"uplink": Uplink("port", UPLINKS, GATEWAYS, "out")}
+OUT = port("out", "", endpoint=False)
+
+
+def as_number(address: Address) -> int:
+    return int(address) | (0xFFFF << 32 if address.version == 4 else 0)
 
 
 @kernel

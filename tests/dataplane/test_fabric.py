@@ -207,6 +207,23 @@ def test_what_does_not_fit_leaves_the_old_state_in_force(what: str, fabric: Fabr
     assert known(fabric) == {("blue", None, mac_text(mac(1)), "p1")}
 
 
+def test_ports_that_leave_make_room_for_others_after_the_change(fabric: Fabric) -> None:
+    """Until then their devices still receive at the old numbers; the refusal says so."""
+    most = MAX_PORTS * 5 // 8
+    fabric.apply(switch([f"p{n}" for n in range(most)]))
+    others = [f"q{n}" for n in range(most)]
+    expected = (
+        rf"^{most} new ports beside the {most} in force, the tables hold {MAX_PORTS}: the places of the {most} that "
+        rf"leave are free only after the change; make it in two steps, with at most {MAX_PORTS - most} new ports"
+    )
+    with pytest.raises(UserError, match=expected):
+        fabric.apply(switch(others))
+    fabric.apply(switch(others[: MAX_PORTS - most]))
+    fabric.apply(switch(others))
+    with pytest.raises(UserError, match=f"^{MAX_PORTS + 1} ports, the tables hold {MAX_PORTS}; use fewer$"):
+        fabric.apply(switch([f"q{n}" for n in range(MAX_PORTS + 1)]))
+
+
 def test_a_small_table_has_room_for_few_static_entries() -> None:
     small = Fabric(Limits(fdb=1))
     small.apply(switch([port("p1", static_macs=tuple(map(mac, range(1, 33))))]))

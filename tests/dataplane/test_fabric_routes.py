@@ -14,11 +14,23 @@ import pytest
 from control.errors import UserError
 from control.fabric import Fabric
 from control.fabric.interfaces import router_mac
-from control.model import Address, Configuration, Limits, Network, Port, Route, Uplink
+from control.model import Address, Configuration, Limits, Network, Route, Uplink
 from dataplane.interfaces.tables import ANSWERS_NAMES, INTERNAL, MASQUERADES, PROXIES, SERVES, UPLINK
 from dataplane.route.hops.spread import shares
-from tests.configurations import access, port, switch
-from tests.dataplane.fabrics import NOWHERE, Found, find, group_of, interfaces_in_force
+from tests.configurations import access, port
+from tests.dataplane.fabrics import (
+    NOWHERE,
+    OUT,
+    WAY_OUT,
+    Found,
+    as_number,
+    blue,
+    find,
+    group_of,
+    interfaces_in_force,
+    node,
+    red,
+)
 from tests.dataplane.readings import Candidate, candidates, destination_of
 from tests.generate.routers import GATEWAYS, SMALL, UPLINKS, random_addresses, random_router
 from tests.packets import mac
@@ -34,30 +46,8 @@ def fabric() -> Iterator[Fabric]:
     made.close()
 
 
-def blue(**fields: Any) -> Network:
-    subnets = (ip_network("10.10.0.0/24"), ip_network("fd00:10::/64"))
-    return Network("blue", **{"subnets": subnets, "gateway": tuple(subnet[1] for subnet in subnets)} | fields)
-
-
-def red(**fields: Any) -> Network:
-    subnet = ip_network("10.20.0.0/24")
-    return Network("red", **{"subnets": (subnet,), "gateway": (subnet[1],)} | fields)
-
-
-def node(*ports: Port, networks: tuple[Network, ...] = (blue(), red()), **fields: Any) -> Configuration:
-    return replace(switch(ports), **{"networks": networks, "limits": SMALL} | fields)
-
-
-WAY_OUT = {"uplink": Uplink("port", UPLINKS, GATEWAYS, "out")}
-OUT = port("out", "", endpoint=False)
-
-
 def domain_number(fabric: Fabric, *key: Any) -> int:
     return next(number for each, number in fabric.plan.domain_numbers.items() if each[: len(key)] == key)
-
-
-def as_number(address: Address) -> int:
-    return int(address) | (0xFFFF << 32 if address.version == 4 else 0)
 
 
 def expected_places(fabric: Fabric, candidate: Candidate | None) -> dict[Found, int]:
