@@ -1,6 +1,6 @@
 """One node's tables as the agent and replay hold them: desired state in, counters and what was learned out."""
 
-from control.fabric.entries import RouteEntry, RouteHop
+from control.fabric.entries import FlowEntry, FlowTuple, RouteEntry, RouteHop
 from control.fabric.fabric import Changes, Fabric, FdbEntry, PortCounters
 
-__all__ = ["Changes", "Fabric", "FdbEntry", "PortCounters", "RouteEntry", "RouteHop"]
+__all__ = ["Changes", "Fabric", "FdbEntry", "FlowEntry", "FlowTuple", "PortCounters", "RouteEntry", "RouteHop"]

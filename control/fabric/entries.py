@@ -7,9 +7,24 @@ from ipaddress import IPv4Address, IPv6Address
 from control.fabric.plan import Plan
 from control.fabric.routes import PlannedRoute
 from control.model import Address, Subnet
+from dataplane.fdb.build import NANOSECONDS_PER_SECOND
+from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
+from dataplane.flow.build import FlowEntry as FlowRecord
+from dataplane.flow.build import FlowKey
 from dataplane.route.hops.build import NextHop
 from dataplane.route.hops.tables import KIND_NAMES
+from dataplane.wire import PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 
+PROTOCOL_NAMES = {
+    PROTOCOL_TCP: "tcp",
+    PROTOCOL_UDP: "udp",
+    PROTOCOL_SCTP: "sctp",
+    PROTOCOL_ICMP: "icmp",
+    PROTOCOL_ICMPV6: "icmp6",
+}
+
+_TICK_S = (1 << int(TICK_SHIFT)) / NANOSECONDS_PER_SECOND
+_TICKS = int(TICK_MASK) + 1
 _MAPPED = 0xFFFF
 _IPV4_BITS = 32
 
@@ -34,6 +49,62 @@ class RouteEntry:
     kind: str
     origin: str
     hops: tuple[RouteHop, ...]
+
+
+@dataclass(frozen=True)
+class FlowTuple:
+    """What the packets of one direction carry. ICMP queries have their identifier as the one port and their type as the
+    other; other protocols without ports have 0."""
+
+    source: Address
+    source_port: int
+    destination: Address
+    destination_port: int
+
+
+@dataclass(frozen=True)
+class FlowEntry:
+    """One conversation. ``packets`` and ``bytes`` (of IP) are of the original direction and of the reply.
+
+    ``protocol`` is a name, or a number in digits. ``assured``: never given up for another.
+    """
+
+    number: int
+    protocol: str
+    state: str
+    original: FlowTuple
+    reply: FlowTuple
+    packets: tuple[int, int]
+    bytes: tuple[int, int]
+    assured: bool
+    age_s: float
+    expires_s: float
+
+
+def tick_of(now_ns: int) -> int:
+    """Return the tick of a time on the workers' clock."""
+    return (now_ns >> int(TICK_SHIFT)) & int(TICK_MASK)
+
+
+def flow_entry(record: FlowRecord, tick: int) -> FlowEntry:
+    """Return a flow that was read at ``tick`` with names and seconds."""
+    return FlowEntry(
+        number=record.flow,
+        protocol=PROTOCOL_NAMES.get(record.protocol, str(record.protocol)),
+        state=record.state,
+        original=flow_tuple(record.original),
+        reply=flow_tuple(record.reply),
+        packets=record.packets,
+        bytes=record.bytes,
+        assured=record.is_assured,
+        age_s=(tick - record.created) % _TICKS * _TICK_S,
+        expires_s=(record.expires - tick) % _TICKS * _TICK_S,
+    )
+
+
+def flow_tuple(key: FlowKey) -> FlowTuple:
+    """Return one direction of a flow."""
+    return FlowTuple(address_of(key.source), key.source_port, address_of(key.destination), key.destination_port)
 
 
 def address_of(number: int) -> Address:

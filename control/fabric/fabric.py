@@ -6,13 +6,14 @@ VLANs.
 """
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from control.errors import UserError
 from control.fabric.domains import DomainKey
-from control.fabric.entries import RouteEntry, route_entries
+from control.fabric.entries import FlowEntry, RouteEntry, flow_entry, route_entries, tick_of
 from control.fabric.interfaces import InterfaceKey
 from control.fabric.plan import Numbers, Plan, make_plan
 from control.fabric.router import Router
@@ -33,6 +34,7 @@ from dataplane.fdb.build import (
     write_rules,
 )
 from dataplane.fdb.tables import EPOCHS
+from dataplane.flow.build import declare_away, flush_flows, is_there, kill_flow, read_flows
 from dataplane.forward.build import TooManyMembersError, write_forward
 from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
 from dataplane.interfaces.build import write_interfaces
@@ -255,6 +257,7 @@ class Fabric:
     def forget_worker(self, worker: int) -> None:
         """Say that a worker has died, so that nobody waits for it."""
         forget_worker(self.state.control[0], worker)
+        declare_away(self.state.flow_head[0], worker)
 
     def port_counters(self) -> dict[str, PortCounters]:
         """Return every port's counters."""
@@ -304,6 +307,24 @@ class Fabric:
     def routes(self) -> list[RouteEntry]:
         """Return the routes in force, in order."""
         return list(route_entries(self.plan, self.router.routes))
+
+    def flows(self, now_ns: int) -> Iterator[FlowEntry]:
+        """Yield the conversations that there are at ``now_ns``, in the order of their numbers."""
+        tick = tick_of(now_ns)
+        for record in read_flows(self.state.flow_head[0], self.state.flow_records, tick):
+            yield flow_entry(record, tick)
+
+    def kill_flow(self, number: int, now_ns: int) -> bool:
+        """End a conversation: its next packet begins another, if it may. False if there is none of that number."""
+        records, tick = self.state.flow_records, tick_of(now_ns)
+        if not 0 < number < len(records) or not is_there(records[number : number + 1], tick)[0]:
+            return False
+        kill_flow(records, number, tick)
+        return True
+
+    def flush_flows(self, now_ns: int) -> int:
+        """End all conversations; return how many."""
+        return flush_flows(self.state.flow_head[0], self.state.flow_records, tick_of(now_ns))
 
     def close(self) -> None:
         """Give up the descriptor; the memory goes with its last user."""
