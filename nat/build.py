@@ -1,8 +1,11 @@
 """Writing the rules of translation, from addresses as numbers of 128 bits, IPv4 mapped."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from dataplane.flow.build import live_flows
+from dataplane.flow.tables import DESTINATION_PORT_SHIFT, PROTOCOL_SHIFT, SOURCE_PORT_SHIFT
 from nat.tables import PUBLISHED_RANGES, SOURCES, STATIC_PAIRS
 
 _HALF = 64
@@ -101,6 +104,7 @@ def _require_pairs(pairs: tuple[tuple[int, int], ...]) -> None:
 
 
 def _write_sources(rules: Any, families: list[list[int]]) -> None:
+    rules.source_high[:] = rules.source_low[:] = 0
     for family, addresses in enumerate(families):
         rules.sources[family] = len(addresses)
         for n, address in enumerate(addresses):
@@ -125,3 +129,30 @@ def _write_pairs(rules: Any, side: str, pairs: list[tuple[int, int]]) -> None:
         for name, value in ((side, address), (f"{side}_to", other)):
             rules[f"{name}_high"][n] = value >> _HALF
             rules[f"{name}_low"][n] = value & _LOW
+
+
+class Mapping(NamedTuple):
+    """An endpoint-independent mapping; ``created`` is a tick."""
+
+    protocol: int
+    inside: int
+    inside_port: int
+    outside: int
+    outside_port: int
+    created: int
+
+
+def read_mappings(head: Any, records: Any, tick: int) -> Iterator[Mapping]:
+    """Yield the mappings there are at ``tick``, from a table that workers go on writing."""
+    for number in live_flows(head, records, tick):
+        record = records[number]
+        inside, outside = record.original.key, record.reply.key
+        word = int(inside.word)
+        yield Mapping(
+            word >> int(PROTOCOL_SHIFT) & 0xFF,
+            int(inside.source_high) << _HALF | int(inside.source_low),
+            word >> int(SOURCE_PORT_SHIFT),
+            int(outside.destination_high) << _HALF | int(outside.destination_low),
+            int(outside.word) >> int(DESTINATION_PORT_SHIFT) & _PORT,
+            int(record.created),
+        )

@@ -1,16 +1,13 @@
 """Beginning a translated conversation: a source for it, and its flow, until both fit."""
 
-from typing import Any, Final
+from typing import Any
 
 from dataplane.flow.kernels import create_flow
 from dataplane.flow.tables import CLASH
 from dataplane.jit import kernel
 from nat.ports import choose_port
 from nat.source import choose_source
-from nat.tables import NAT_EXHAUSTED, OK
-
-ATTEMPTS: Final = 16
-"""Each further one means that another worker took, just now, the port that was chosen."""
+from nat.tables import ATTEMPTS, NAT_EXHAUSTED, OK
 
 
 @kernel

@@ -7,6 +7,7 @@ import numpy as np
 from dataplane.flow.index import flow_hash
 from dataplane.jit import kernel
 from dataplane.wire import IPV4_MAPPED_PREFIX
+from nat.mapping import choose_mapped
 from nat.ports import choose_port
 from nat.search import find_address
 from nat.tables import NO_ADDRESS, SOURCES
@@ -36,6 +37,8 @@ def choose_source(nat: Any, flows: Any, conversation: Any, tick: Any) -> int:
         return NO_ADDRESS
     reply.destination_high = rules.source_high[at]
     reply.destination_low = rules.source_low[at]
+    if rules.endpoint_independent != 0:
+        return choose_mapped(nat, flows, conversation, tick)
     return choose_port(nat, flows, conversation, tick)
 
 

@@ -36,7 +36,7 @@ STATIC_PAIRS: Final = 1024
 
 NAT_RULES_DTYPE: Final = np.dtype(
     [
-        # How many there are. Sources of IPv4 stand from 0 on, those of IPv6 from SOURCES on.
+        # How many there are. Sources of IPv4 stand from 0 on, of IPv6 from SOURCES on; else 0.
         ("sources", "u4", (2,)),
         ("published", "u4"),
         ("static_pairs", "u4"),
@@ -82,6 +82,13 @@ lately: hash << 32 | tick."""
 
 DRAWS: Final = 4096
 """How many ports are tried for one new conversation, beyond its own."""
+ATTEMPTS: Final = 16
+"""How often something is begun again because another worker came between."""
+
+MAPPING_TICKS: Final = -(-120_000_000_000 >> 27)
+"""How long a mapping outlives the last packet that left by it: two minutes (RFC 4787 REQ-5), in ticks of 2**27 ns."""
+REFRESH_SHIFT: Final = 3
+"""A flow refreshes its mapping once in so many ticks' power of two: once a second."""
 
 
 class Nat(NamedTuple):

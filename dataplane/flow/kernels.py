@@ -145,7 +145,7 @@ def write_state(record: Any, now: int, timeout: int) -> None:
     record.state = 0
     record.traits = 0
     record.rules_generation = 0
-    record.mapping = 0
+    record.refreshed = 0
     record.created = now
     expire_at(record, now, timeout)
     for direction in range(2):

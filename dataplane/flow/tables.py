@@ -97,14 +97,15 @@ FLOW_DTYPE: Final = np.dtype(
         ("created", "u4"),
         ("status", "u4", (1,)),
         ("rules_generation", "u4"),
-        ("mapping", "u4"),
+        ("refreshed", "u4"),
         ("freed_turn", "u8"),
         ("windows", WINDOW_DTYPE, (2,)),
         ("reply", HALF_DTYPE),
     ],
     align=True,
 )
-"""``expires`` and ``created`` are ticks (``fdb/tables.py``); an array can be changed atomically."""
+"""``expires`` and ``created`` are ticks (``fdb/tables.py``); an array can be changed atomically. ``refreshed`` says when
+a packet of the flow last kept its sender's mapping alive (``nat/mapping.py``)."""
 
 ORIGINAL: Final = 0
 REPLY: Final = 1

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from nat.build import NatPlan
+from nat.tables import MAPPING_TICKS
 from tests.flow.tables import Key
 from tests.nat.rules import ICMP, ICMPV6, SCTP, TCP, UDP, ends
 
@@ -27,6 +28,10 @@ def ports_like(original: Key) -> range:
     return range(65536) if is_query else range(0)
 
 
+End = tuple[int, int, int]
+"""Protocol, address, port."""
+
+
 @dataclass
 class NaiveNat:
     """The twin: it says what is right, and of what is drawn at random whether it is right."""
@@ -36,13 +41,19 @@ class NaiveNat:
     """Every tuple that a conversation has, in either direction, and when it ends."""
     hidden: dict[int, int] = field(default_factory=dict)
     """As whom each inside address appears."""
+    mapped: dict[End, tuple[tuple[int, int], int]] = field(default_factory=dict)
+    """The outside end of each inside end that has a mapping, and when that ends."""
 
-    def destination_of(self, original: Key) -> tuple[int, int] | None:
+    def destination_of(self, original: Key, tick: int = 1) -> tuple[int, int] | None:
         _, _, address, port = ends(original)
+        protocol = protocol_of(original)
         for each in self.plan.published:
-            is_meant = address in each.outside and protocol_of(original) == each.protocol
-            if is_meant and each.first <= port <= each.last:
+            if address in each.outside and protocol == each.protocol and each.first <= port <= each.last:
                 return each.inside, each.target + port - each.first
+        if protocol in PORT_PROTOCOLS:
+            for (mapped_protocol, inside, inside_port), (outside, until) in self.mapped.items():
+                if mapped_protocol == protocol and outside == (address, port) and until > tick:
+                    return inside, inside_port
         for outside, inside in self.plan.static:
             if address == outside:
                 return inside, port
@@ -51,11 +62,28 @@ class NaiveNat:
     def is_taken(self, key: Key, tick: int) -> bool:
         return self.until.get(key, 0) > tick
 
+    def mapping_of(self, end: End, tick: int) -> tuple[int, int] | None:
+        outside, until = self.mapped.get(end, ((0, 0), 0))
+        return outside if until > tick else None
+
+    def may_be_mapped(self, protocol: int, outside: tuple[int, int], tick: int) -> bool:
+        is_published = any(
+            outside[0] in each.outside and protocol == each.protocol and each.first <= outside[1] <= each.last
+            for each in self.plan.published
+        )
+        others = [end for (its, *_), (end, until) in self.mapped.items() if its == protocol and until > tick]
+        return not is_published and outside not in others
+
+    def packet_leaves(self, end: End, tick: int) -> None:
+        """A packet of a conversation leaves from an inside end."""
+        if outside := self.mapping_of(end, tick):
+            self.mapped[end] = outside, tick + MAPPING_TICKS
+
     def judge(self, original: Key, flow: int, reply: Key, tick: int, translates_source: bool, timeout: int) -> None:
         """Assert that a conversation may begin as it did, and remember it."""
         inside, inside_port, asked, asked_port = ends(original)
         source, sport, outside, port = ends(reply)
-        assert (source, sport) == (self.destination_of(original) or (asked, asked_port))
+        assert (source, sport) == (self.destination_of(original, tick) or (asked, asked_port))
         statics = {inner: outer for outer, inner in self.plan.static}
         family = [each for each in self.plan.sources if is_ipv4(each) == is_ipv4(inside)]
         if not translates_source:
@@ -65,11 +93,22 @@ class NaiveNat:
         else:
             assert outside in family
             assert self.hidden.setdefault(inside, outside) == outside
-        kept = (*reply[:4], reply[4] & ~(0xFFFF << 32) | inside_port << 32)
-        if kept == original or self.is_taken(kept, tick):
+        end = protocol_of(original), inside, inside_port
+        is_mapped = self.plan.endpoint_independent and translates_source and inside not in statics
+        is_mapped = is_mapped and bool(ports_like(original))
+        wanted = (self.mapping_of(end, tick) if is_mapped else None) or (outside, inside_port)
+        kept = (*reply[:4], reply[4] & ~(0xFFFF << 32) | wanted[1] << 32)
+        is_in_use = kept == original or self.is_taken(kept, tick)
+        if is_mapped and not self.mapping_of(end, tick):
+            assert self.may_be_mapped(end[0], (outside, port), tick)
+            is_in_use |= not self.may_be_mapped(end[0], wanted, tick)
+            self.mapped[end] = (outside, port), 0
+        if is_mapped:
+            self.mapped[end] = self.mapped[end][0], tick + MAPPING_TICKS
+        if is_in_use:
             assert port in ports_like(original), "drawn from the same class"
         else:
-            assert port == inside_port, "kept, since it is free"
+            assert (outside, port) == wanted, "kept, since it is free"
         assert flow > 0
         assert reply != original
         assert not self.is_taken(original, tick)
