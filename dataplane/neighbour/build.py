@@ -108,6 +108,8 @@ def forget_neighbours(
         whole = int(address) if isinstance(address, IPv6Address) else _MAPPED << 32 | int(address)
         chosen &= (flat["high"][slots] == whole >> 64) & (flat["low"][slots] == whole & (1 << 64) - 1)
     for slot in slots[chosen].tolist():
+        if buckets["state"][slot // 2, slot % 2] != states[slot]:
+            continue
         changes = ((int(states[slot]) >> int(CHANGES_SHIFT)) + 1) & int(CHANGES_MASK)
         word = tick << int(SINCE_SHIFT) | changes << int(CHANGES_SHIFT) | int(FORGOTTEN)
         buckets["state"][slot // 2, slot % 2] = word

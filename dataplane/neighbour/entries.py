@@ -40,7 +40,8 @@ ATTEMPTS = 64
 
 _NONE = np.uint64(0)
 _ONE = np.uint64(1)
-_MINUS_ONE = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+_ONE_MORE = np.int64(1)
+_ONE_LESS = np.int64(-1)
 _WRAP = np.uint64(1 << 32)
 _HALF = np.uint64(1 << 31)
 _HALF_WORD = np.uint64(32)
@@ -206,7 +207,7 @@ def free_entry(neighbours: Any, entry: int, word: Any) -> bool:
     new = next_state(word, EMPTY, _NONE, word >> SINCE_SHIFT)
     if not compare_and_swap(bucket.state, place_of_entry(entry), word, new):
         return False
-    fetch_add(neighbours.head.entries, 0, _MINUS_ONE)
+    fetch_add(neighbours.head.entries, 0, _ONE_LESS)
     return True
 
 
@@ -239,9 +240,9 @@ def reserve_entry(neighbours: Any, tick: Any) -> bool:
     head = neighbours.head
     if load_acquire(head.entries, 0) >= head.entry_limit:
         evict_entry(neighbours, tick)
-    if fetch_add(head.entries, 0, _ONE) < head.entry_limit:
+    if fetch_add(head.entries, 0, _ONE_MORE) < head.entry_limit:
         return True
-    fetch_add(head.entries, 0, _MINUS_ONE)
+    fetch_add(head.entries, 0, _ONE_LESS)
     return False
 
 
@@ -272,5 +273,5 @@ def create_entry(neighbours: Any, domain: Any, high: Any, low: Any, mac: Any, st
             if first not in (0, entry) and free_entry(neighbours, entry, made):
                 return first
             return entry
-    fetch_add(neighbours.head.entries, 0, _MINUS_ONE)
+    fetch_add(neighbours.head.entries, 0, _ONE_LESS)
     return 0

@@ -33,7 +33,8 @@ Limits: ``entry_limit`` entries at half the slots or fewer; at the limit, one th
 first, else there is no room. ``QUEUE`` frames wait for a neighbour. A sweep reads every bucket, but runs only when
 something is due. What a lost race costs: two workers that make one entry at once may leave a second behind, never found
 before the first, which goes when it is due; a worker killed while it makes or changes an entry leaves it so for
-``STUCK_TICKS``, and may leave the count of entries one too high.
+``STUCK_TICKS``, and may leave the count of entries one too high; one that the agent forgets just as it goes may leave
+it one too low.
 """
 
 from typing import Any, Final, NamedTuple
@@ -152,10 +153,10 @@ NEIGHBOUR_HEAD_DTYPE: Final = np.dtype(
     [
         ("multipliers", "u8", (4,)),
         ("index_bits", "u8"),
-        ("entry_limit", "u8"),
+        ("entry_limit", "i8"),
         ("reserved", "u8", (2,)),
         # What follows is written by workers, each word in a line of its own.
-        ("entries", "u8", (8,)),
+        ("entries", "i8", (8,)),
         ("hand", "u8", (8,)),
         ("next_due", "u8", (8,)),
     ],
