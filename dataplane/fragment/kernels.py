@@ -6,8 +6,8 @@ import numpy as np
 
 from dataplane.flow.index import flow_hash
 from dataplane.fragment.entries import NO_SLOT, find_entry, free_entry, make_entry, owner_of, refuse_entry, state_of
-from dataplane.fragment.place import CLASHES, FITS, is_complete, occupy, read_place
-from dataplane.fragment.tables import EARLY_FRAGMENTS, FOLLOWS, OVERLAPS, REFUSED, TABLE_FULL, WAITS
+from dataplane.fragment.place import CLASHES, FITS, fit, is_complete, occupy, read_place
+from dataplane.fragment.tables import EARLY_FRAGMENTS, FOLLOWS, LIVE, OVERLAPS, REFUSED, TABLE_FULL, WAITS
 from dataplane.jit import inlined, kernel
 from dataplane.memory import compare_and_swap, fetch_add, load_acquire
 from dataplane.parking.kernels import park_frame, return_frames
@@ -28,9 +28,11 @@ _DOMAIN_SHIFT = np.uint64(48)
 def follow_fragment(fragments: Any, parking: Any, vector: Any, arena: Any, i: int, tick: Any) -> int:
     """Let fragment ``i`` follow its packet's first, or wait for it; return a code of ``tables.py``.
 
-    Precondition: ``parse_packet`` found a fragment; nothing was rewritten since. Reads: domain, addresses, protocol,
-    packet_bytes, fragment, ports of a first fragment; the head. Writes: ports and protocol of a later one, if it
-    FOLLOWS. Appends to the vector what had waited for a first one, RETURNED. Order effects: none.
+    It counts as passed only by ``pass_fragment``: one that must wait for something else may be met again. Precondition:
+    ``parse_packet`` found a fragment; nothing was rewritten since. Reads: domain, addresses, protocol, packet_bytes,
+    fragment, ports of a first fragment; the head. Writes, if it FOLLOWS: ports and protocol of a later one,
+    destination_bucket (its entry, for ``pass_fragment``). Appends to the vector what had waited for a first one,
+    RETURNED. Order effects: none.
     """
     identification, start, end, is_last = read_place(vector, arena.heads, i)
     if end == 0:
@@ -54,7 +56,33 @@ def follow_fragment(fragments: Any, parking: Any, vector: Any, arena: Any, i: in
     entry = fragments.entries[slot]
     if vector.fragment[i] == LATER_FRAGMENT and load_acquire(entry.transport, 0) == _ZERO:
         return wait_for_first(fragments, parking, vector, arena, i, slot, tick)
-    return join_packet(fragments, parking, vector, arena, i, slot, held, start, end, is_last)
+    fitting = fit(entry, start, end, is_last)
+    if fitting == CLASHES:
+        refuse_entry(fragments, parking, slot, held)
+    if fitting != FITS:
+        return OVERLAPS
+    vector.destination_bucket[i] = slot
+    return share_transport(fragments, parking, vector, arena, i, slot, held)
+
+
+@kernel
+def pass_fragment(fragments: Any, parking: Any, vector: Any, heads: Any, i: int) -> bool:
+    """Note that fragment ``i``, which FOLLOWS, goes on; False if what it covers has just passed elsewhere.
+
+    Precondition: since ``follow_fragment``, neither lengths nor destination_bucket have changed.
+    """
+    _, start, end, is_last = read_place(vector, heads, i)
+    slot: Any = np.int64(vector.destination_bucket[i])
+    held = load_acquire(fragments.words, slot)
+    if state_of(held) < LIVE:
+        return True
+    entry = fragments.entries[slot]
+    if state_of(held) == REFUSED or not occupy(entry, start, end, is_last):
+        refuse_entry(fragments, parking, slot, held)
+        return False
+    if is_complete(entry):
+        free_entry(fragments, parking, slot, held)
+    return True
 
 
 @inlined
@@ -82,38 +110,21 @@ def wait_for_first(fragments: Any, parking: Any, vector: Any, arena: Any, i: int
 
 
 @kernel
-def join_packet(
-    fragments: Any,
-    parking: Any,
-    vector: Any,
-    arena: Any,
-    i: int,
-    slot: int,
-    held: Any,
-    start: int,
-    end: int,
-    is_last: bool,
-) -> int:
-    """Let a fragment pass whose ports are known, or are to be known by it, if it fits to those that have passed."""
+def share_transport(fragments: Any, parking: Any, vector: Any, arena: Any, i: int, slot: int, held: Any) -> int:
+    """Give a later fragment what its packet's first one has noted, or note it; return FOLLOWS, or TABLE_FULL if the
+    entry has just been lost."""
     entry = fragments.entries[slot]
-    fit = occupy(entry, start, end, is_last)
-    if fit == CLASHES:
-        refuse_entry(fragments, parking, slot, held)
-    if fit != FITS:
-        return OVERLAPS
     if vector.fragment[i] == LATER_FRAGMENT:
         transport = load_acquire(entry.transport, 0)
         vector.ports[i] = np.uint32(transport & _PORTS)
         vector.protocol[i] = np.uint8((transport >> _PROTOCOL_SHIFT) & _BYTE)
-        if load_acquire(fragments.words, slot) != held:  # It has just made room for another packet, or was refused.
+        if load_acquire(fragments.words, slot) != held:
             return TABLE_FULL
     else:
         protocol = np.uint64(vector.protocol[i]) << _PROTOCOL_SHIFT
         compare_and_swap(entry.transport, 0, _ZERO, _KNOWN | protocol | np.uint64(vector.ports[i]))
     if load_acquire(entry.waiting, 0) != _ZERO:
         return_waiting(parking, vector, arena, i, slot, entry)
-    if is_complete(entry):
-        free_entry(fragments, parking, slot, held)
     return FOLLOWS
 
 

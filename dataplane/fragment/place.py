@@ -81,36 +81,64 @@ def fragment_header(heads: Any, packet: int) -> Any:
 
 
 @kernel
-def occupy(entry: Any, start: int, end: int, is_last: bool) -> int:
-    """Note that bytes ``start`` … ``end`` of a packet pass; return FITS, SEEN or CLASHES."""
-    if not extend(entry, end, is_last):
+def fit(entry: Any, start: int, end: int, is_last: bool) -> int:
+    """Say how bytes ``start`` … ``end`` of a packet lie to those that have passed: FITS, SEEN or CLASHES."""
+    if extended(load_acquire(entry.extent, 0), end, is_last) == _ZERO:
         return CLASHES
-    first, behind = start // UNIT_BYTES, (end + UNIT_BYTES - 1) // UNIT_BYTES
     code = FITS
-    for k in range(first >> 6, (behind + 63) >> 6):
-        low, high = max(first - 64 * k, 0), min(behind - 64 * k, 64)
-        part = occupy_word(entry, k, (_ALL >> np.uint64(64 - (high - low))) << np.uint64(low))
-        if k == first >> 6:
+    for k in range(first_word(start), behind_words(end)):
+        bits = bits_of(start, end, k)
+        common = load_acquire(entry.units, k) & bits
+        part = FITS if common == _ZERO else SEEN if common == bits else CLASHES
+        if k == first_word(start):
             code = part
         if part != code:
             return CLASHES
-    if code == FITS:
-        fetch_add(entry.covered_units, 0, np.uint64(behind - first))
     return code
 
 
 @kernel
-def occupy_word(entry: Any, k: int, bits: Any) -> int:
-    """Set bits of one word; FITS if none of them was set, SEEN if all were."""
+def occupy(entry: Any, start: int, end: int, is_last: bool) -> bool:
+    """Note that bytes ``start`` … ``end`` of a packet pass; False if some of them have just passed elsewhere."""
+    if not extend(entry, end, is_last):
+        return False
+    for k in range(first_word(start), behind_words(end)):
+        if not set_bits(entry, k, bits_of(start, end, k)):
+            return False
+    fetch_add(entry.covered_units, 0, np.uint64((end + UNIT_BYTES - 1) // UNIT_BYTES - start // UNIT_BYTES))
+    return True
+
+
+@inlined
+def first_word(start: int) -> int:
+    """Return which word has the bit of byte ``start``."""
+    return start // (UNIT_BYTES * 64)
+
+
+@inlined
+def behind_words(end: int) -> int:
+    """Return the number of the word behind those with bits of the bytes up to ``end``."""
+    return (end - 1) // (UNIT_BYTES * 64) + 1
+
+
+@inlined
+def bits_of(start: int, end: int, k: int) -> Any:
+    """Return the bits of bytes ``start`` … ``end`` that lie in word ``k``, in which some do."""
+    low = max(start // UNIT_BYTES - 64 * k, 0)
+    high = min((end + UNIT_BYTES - 1) // UNIT_BYTES - 64 * k, 64)
+    return (_ALL >> np.uint64(64 - (high - low))) << np.uint64(low)
+
+
+@kernel
+def set_bits(entry: Any, k: int, bits: Any) -> bool:
+    """Set bits of one word; False if any of them was set."""
     for _ in range(_ATTEMPTS):
         before = load_acquire(entry.units, k)
-        if before & bits == bits:
-            return SEEN
         if before & bits != _ZERO:
-            return CLASHES
+            return False
         if compare_and_swap(entry.units, k, before, before | bits):
-            return FITS
-    return CLASHES
+            return True
+    return False
 
 
 @kernel
@@ -118,18 +146,26 @@ def extend(entry: Any, end: int, is_last: bool) -> bool:
     """Note how far a fragment reaches; False if its packet ends elsewhere."""
     for _ in range(_ATTEMPTS):
         before = load_acquire(entry.extent, 0)
-        furthest: Any = np.int64(before & _LOW)
-        total: Any = np.int64(before >> _TOTAL_SHIFT)
-        if is_last:
-            if furthest > end or (total != 0 and total != end):
-                return False
-            total = end
-        elif total != 0 and end > total:
+        after = extended(before, end, is_last)
+        if after == _ZERO:
             return False
-        after = np.uint64(total) << _TOTAL_SHIFT | np.uint64(max(furthest, end))
         if before == after or compare_and_swap(entry.extent, 0, before, after):
             return True
     return False
+
+
+@inlined
+def extended(extent: Any, end: int, is_last: bool) -> Any:
+    """Return what becomes of a packet's extent by a fragment up to ``end``, or 0 if the packet ends elsewhere."""
+    furthest: Any = np.int64(extent & _LOW)
+    total: Any = np.int64(extent >> _TOTAL_SHIFT)
+    if is_last:
+        if furthest > end or (total != 0 and total != end):
+            return _ZERO
+        total = end
+    elif total != 0 and end > total:
+        return _ZERO
+    return np.uint64(total) << _TOTAL_SHIFT | np.uint64(max(furthest, end))
 
 
 @inlined

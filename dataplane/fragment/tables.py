@@ -5,7 +5,8 @@ as if they carried them; those that come before it are parked, and routed again 
 reassembled: fragments leave as they came.
 
 A fragmented packet is an *entry*: domain, addresses, identification, protocol (RFC 791; over IPv6 the protocol is none
-of it, RFC 8200 section 4.5), the ports, and one bit for every eight bytes that have passed. The bits tell
+of it, RFC 8200 section 4.5), the ports, and one bit for every eight bytes that have passed: that have gone on, not only
+been looked at, for a fragment may have to wait for a neighbour's MAC too, and is then met again. The bits tell
 
   - fragments that overlap: then the whole packet is refused, what is still to come included (RFC 5722). One that was
     there before is dropped alone, since networks duplicate (RFC 8200 section 4.5);

@@ -6,7 +6,7 @@ It knows no capacity; tests that fill the table say themselves what is to come o
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from tests.packet.naive import parse_ipv4, parse_ipv6
+from tests.packet.naive import Parsed, parse_ipv4, parse_ipv6
 
 Waiting = TypeVar("Waiting")
 
@@ -22,6 +22,11 @@ class Place:
     end: int
     is_last: bool
 
+    @property
+    def units(self) -> set[int]:
+        """The units of eight bytes that the fragment covers."""
+        return set(range(self.start // 8, (self.end + 7) // 8))
+
 
 @dataclass
 class Packet(Generic[Waiting]):
@@ -30,26 +35,20 @@ class Packet(Generic[Waiting]):
     born: int
     transport: tuple[int, tuple[int, int]] | None = None
     total: int | None = None
+    furthest: int = 0
     units: set[int] = field(default_factory=set)
     waiting: list[Waiting] = field(default_factory=list)
     refused: bool = False
 
-    def take(self, place: Place) -> str:
-        """Note a fragment; return follows, seen or clashes."""
+    def fit(self, place: Place) -> str:
+        """Return how a fragment lies to those that have passed: fits, seen or clashes."""
         if place.is_last:
-            beyond = max(self.units, default=-1) + 1 > (place.end + 7) // 8
-            if beyond or self.total not in (None, place.end):
+            if self.furthest > place.end or self.total not in (None, place.end):
                 return "clashes"
-            self.total = place.end
         elif self.total is not None and place.end > self.total:
             return "clashes"
-        units = set(range(place.start // 8, (place.end + 7) // 8))
-        if units <= self.units:
-            return "seen"
-        if units & self.units:
-            return "clashes"
-        self.units |= units
-        return "follows"
+        common = place.units & self.units
+        return "fits" if not common else "seen" if common == place.units else "clashes"
 
     def is_complete(self) -> bool:
         """Return whether all of it has passed."""
@@ -74,15 +73,9 @@ class Fragments(Generic[Waiting]):
 
     def follow(self, domain: int, packet: bytes, tick: int, waiting: Waiting) -> Followed[Waiting]:
         """Meet a fragment, an IP packet that came in by ``domain`` and is kept as ``waiting`` if it must wait."""
-        is_ipv6 = packet[0] >> 4 == 6
-        parsed = parse_ipv6(packet) if is_ipv6 else parse_ipv4(packet)
-        assert parsed
-        assert parsed.fragment != "whole"
-        place = place_of(packet)
+        key, place, parsed = describe(domain, packet)
         if not place or (parsed.fragment == "first") != (place.start == 0):
             return Followed("overlaps")
-        of_key = 0 if is_ipv6 else parsed.protocol
-        key = (domain, is_ipv6, parsed.source, parsed.destination, place.identification, of_key)
         state = self.packets.get(key)
         if not state or tick - state.born >= self.lifetime:
             state = self.packets[key] = Packet(tick)
@@ -93,16 +86,37 @@ class Fragments(Generic[Waiting]):
                 return Followed("table full")
             state.waiting.append(waiting)
             return Followed("waits")
-        outcome = state.take(place)
-        if outcome != "follows":
-            state.refused = outcome == "clashes"
+        fits = state.fit(place)
+        if fits != "fits":
+            state.refused = fits == "clashes"
             return Followed("overlaps")
         if state.transport is None:
             state.transport = parsed.protocol, parsed.ports
         returned, state.waiting = tuple(state.waiting), []
+        return Followed("follows", state.transport, returned)
+
+    def let_pass(self, domain: int, packet: bytes) -> None:
+        """Note that a fragment that follows goes on."""
+        key, place, _ = describe(domain, packet)
+        assert place
+        state = self.packets[key]
+        state.units |= place.units
+        state.furthest = max(state.furthest, place.end)
+        state.total = place.end if place.is_last else state.total
         if state.is_complete():
             del self.packets[key]
-        return Followed("follows", state.transport, returned)
+
+
+def describe(domain: int, packet: bytes) -> tuple[tuple[int, ...], Place | None, Parsed]:
+    """Return the key of a fragment's packet, its place, and the rest that it says."""
+    is_ipv6 = packet[0] >> 4 == 6
+    parsed = parse_ipv6(packet) if is_ipv6 else parse_ipv4(packet)
+    assert parsed
+    assert parsed.fragment != "whole"
+    place = place_of(packet)
+    identification = place.identification if place else 0
+    protocol = 0 if is_ipv6 else parsed.protocol
+    return (domain, is_ipv6, parsed.source, parsed.destination, identification, protocol), place, parsed
 
 
 def place_of(packet: bytes) -> Place | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from dataplane.fdb.tables import TICK_SHIFT
 from dataplane.fragment.entries import sweep_fragments
-from dataplane.fragment.kernels import follow_fragment
+from dataplane.fragment.kernels import follow_fragment, pass_fragment
 from dataplane.fragment.tables import (
     FOLLOWS,
     FRAGMENT_ENTRY_DTYPE,
@@ -59,11 +59,13 @@ class Rig:
         self.fragments = make_fragments(entry_limit, seed)
         self.parking = make_parking()
 
-    def meet(self, frame: bytes, tick: int, domain: int = 1) -> Met:
-        """Let the frame, an IP packet behind an Ethernet header, come in by ``domain``."""
+    def meet(self, frame: bytes, tick: int, domain: int = 1, goes_on: bool = True) -> Met:
+        """Let the frame, an IP packet behind an Ethernet header, come in by ``domain``, and go on if it may."""
         vector = self.load(frame, tick, domain)
         outcome = OUTCOMES[follow_fragment(self.fragments, self.parking, vector, _arena, 0, np.uint64(tick))]
         ports = divmod(int(vector.ports[0]), 1 << 16)
+        if outcome == "follows" and goes_on:
+            assert pass_fragment(self.fragments, self.parking, vector, _arena.heads, 0)
         transport = (int(vector.protocol[0]), ports) if outcome == "follows" else None
         return Met(outcome, transport, tuple(self.returned(vector)))
 

@@ -103,6 +103,19 @@ def test_the_longest_packet_passes(rig: Rig) -> None:
     assert rig.entries == 0
 
 
+def test_one_that_follows_and_must_wait_for_something_else_is_met_again(rig: Rig) -> None:
+    for each in (FIRST, MIDDLE, LAST):
+        assert rig.meet(each, NOW, goes_on=False) == FOLLOWED
+    assert [rig.meet(each, NOW + 1) for each in (FIRST, LAST, MIDDLE)] == [FOLLOWED] * 3
+    assert rig.entries == 0
+
+
+def test_early_fragments_follow_though_the_first_must_wait(rig: Rig) -> None:
+    rig.meet(LAST, NOW)
+    assert rig.meet(FIRST, NOW, goes_on=False) == Met("follows", PORTS, (LAST,))
+    assert rig.meet(LAST, NOW) == FOLLOWED
+
+
 def test_packets_are_told_apart(rig: Rig) -> None:
     rig.meet(FIRST, NOW)
     others = [
