@@ -104,8 +104,8 @@ FLOW_DTYPE: Final = np.dtype(
     ],
     align=True,
 )
-"""``expires`` and ``created`` are ticks (``fdb/tables.py``); an array can be changed atomically. ``refreshed`` says when
-a packet of the flow last kept its sender's mapping alive (``nat/mapping.py``)."""
+"""``expires`` and ``created`` are ticks (``fdb/tables.py``); an array can be changed atomically. ``refreshed`` says
+when a packet of the flow last kept its sender's mapping alive (``nat/mapping.py``)."""
 
 ORIGINAL: Final = 0
 REPLY: Final = 1

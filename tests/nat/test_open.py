@@ -209,9 +209,9 @@ def open_all(nat: Any, flows: Any, conversations: Any, outcomes: Any, worker: in
     """Begin every conversation, in bursts as a worker's; ``outcomes`` are as ``open_flow`` returns them."""
     for n in range(len(conversations)):
         if n % 20 == 0:
-            begin_flow_burst(flows, worker)
+            begin_flow_burst(flows.head, worker)
         outcomes[n] = open_flow(nat, flows, conversations[n], True, tick, 1 << 20)
-    leave_flows(flows, worker)
+    leave_flows(flows.head, worker)
     return len(conversations)
 
 
