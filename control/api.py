@@ -5,6 +5,8 @@
     POST   /v1/ports                               {"port": {…}, "until_caller_ends": false}
     DELETE /v1/ports/NAME
     POST   /v1/reload  /v1/fdb/flush
+    GET    /v1/flows?CRITERION=VALUE&limit=N  /v1/routes
+    POST   /v1/flows/kill {CRITERION: VALUE}
 
 Answers are the documents of docs/commands.md. An error is {"error": sentence, "status": a command's exit status}, with
 404 for what is not there, 422 for a configuration that is refused, 400 for other mistakes.
@@ -22,7 +24,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control.agent import documents
+from control.agent import conversations, documents
 from control.agent.instance import Instance, NoSuchPortError
 from control.agent.process import ProcessId
 from control.agent.rundir import RunDir
@@ -53,6 +55,9 @@ class ApiServer:
                 web.get("/v1/fdb", self._fdb),
                 web.post("/v1/fdb/flush", self._flush_fdb),
                 web.get("/v1/drops", self._drops),
+                web.get("/v1/flows", self._flows),
+                web.post("/v1/flows/kill", self._kill_flows),
+                web.get("/v1/routes", self._routes),
                 web.get("/v1/config", self._config),
                 web.post("/v1/reload", self._reload),
                 web.get("/v1/capture/{name}", self._capture),
@@ -102,6 +107,22 @@ class ApiServer:
 
     async def _drops(self, _request: web.Request) -> web.Response:
         return web.json_response(documents.drops_document(self._instance))
+
+    async def _flows(self, request: web.Request) -> web.Response:
+        criteria = dict(request.query)
+        criteria.pop("limit", None)
+        limit = _number(request, "limit")
+        text = await asyncio.to_thread(
+            lambda: json.dumps(conversations.flows_document(self._instance.fabric, criteria, limit))
+        )
+        return web.json_response(text=text)
+
+    async def _kill_flows(self, request: web.Request) -> web.Response:
+        criteria = {name: str(value) for name, value in (await _read_object(request)).items()}
+        return web.json_response(await asyncio.to_thread(conversations.kill_flows, self._instance.fabric, criteria))
+
+    async def _routes(self, _request: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(conversations.routes_document, self._instance.fabric))
 
     async def _config(self, _request: web.Request) -> web.Response:
         return web.json_response(documents.configuration_document(self._instance))

@@ -46,6 +46,17 @@ class AgentClient:
     def drops(self) -> dict[str, Any]:
         return self._call("GET", "/v1/drops")
 
+    def flows(self, limit: int = 0, **criteria: str) -> list[dict[str, Any]]:
+        """Return the conversations that ``criteria`` choose (address, port, protocol, state, network); 0: all."""
+        return self._call("GET", f"/v1/flows?{urlencode(criteria | {'limit': str(limit)})}")
+
+    def kill_flows(self, **criteria: str) -> dict[str, Any]:
+        """End the conversations that ``criteria`` choose (a ``number`` too); all if there are none."""
+        return self._call("POST", "/v1/flows/kill", criteria)
+
+    def routes(self) -> list[dict[str, Any]]:
+        return self._call("GET", "/v1/routes")
+
     def configuration(self) -> dict[str, Any]:
         return self._call("GET", "/v1/config")
 

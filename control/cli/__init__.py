@@ -29,6 +29,8 @@ VERBS = {
     "status": "Show what the daemon is and how it does",
     "ports": "List the ports, their state and their counters",
     "fdb": "List or flush the MAC addresses that the switch has learned",
+    "flows": "List or end the conversations that the router follows",
+    "routes": "List the routes in force",
     "drops": "Count the frames that did not go out, by reason",
     "capture": "Write a port's frames as pcapng, to a file or a pipe",
     "replay": "Push captures through the pipeline",

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from control.agent.conversations import flows_document, routes_document
 from control.agent.instance import Instance
 from control.cli import VERBS
 from control.client import AgentClient
+from tests.agent.conversing import conversing_fabric
 from tests.agent.stage import Scene, stage
 from tests.agent.test_instance import TWO_PORTS
 
@@ -41,6 +43,15 @@ def test_entries_of_the_fdb_have_the_fields_that_the_page_shows() -> None:
     from control.fabric import FdbEntry
 
     assert list(FdbEntry.__dataclass_fields__) == list(SHOWN[2][0])
+
+
+def test_flows_and_routes_have_the_fields_that_the_page_shows() -> None:
+    fabric = conversing_fabric()
+    try:
+        given = [flows_document(fabric, {}, 0), routes_document(fabric)]
+    finally:
+        fabric.close()
+    assert [shape(document) for document in given] == [shape(document) for document in SHOWN[4:6]]
 
 
 def test_every_verb_is_on_the_page() -> None:
