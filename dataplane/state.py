@@ -14,22 +14,40 @@ from dataplane.admit.tables import ADMIT_DTYPE, STORMS_DTYPE
 from dataplane.counters import LEARNING_COUNTERS_DTYPE, WORKER_COUNTERS_DTYPE
 from dataplane.fdb.tables import BUCKET_DTYPE, FDB_HEAD_DTYPE, FDB_RULES_DTYPE, Fdb, bucket_count, initialize_fdb
 from dataplane.flow.tables import (
+    CONVERSATION_DTYPE,
     FLOW_BUCKET_DTYPE,
     FLOW_DTYPE,
     FLOW_HEAD_DTYPE,
+    FLOW_RULES_DTYPE,
     index_buckets,
     initialize_flows,
     record_count,
     ring_cells,
 )
 from dataplane.forward.tables import FORWARD_DTYPE
+from dataplane.fragment.tables import (
+    FRAGMENT_ENTRY_DTYPE,
+    FRAGMENT_HEAD_DTYPE,
+    fragment_slots,
+    initialize_fragments,
+)
 from dataplane.generation.tables import CONTROL_DTYPE, COPIES, FIRST_GENERATION, MAX_WORKERS
 from dataplane.interfaces.tables import INTERFACES_DTYPE
 from dataplane.mirror.tables import MIRROR_RING_DTYPE
+from dataplane.neighbour.tables import (
+    NEIGHBOUR_BUCKET_DTYPE,
+    NEIGHBOUR_HEAD_DTYPE,
+    NEIGHBOUR_RULES_DTYPE,
+    initialize_neighbours,
+    neighbour_buckets,
+)
+from dataplane.parking.tables import PARKING_HEAD_DTYPE, PLACE_DTYPE
+from dataplane.parking.tables import PLACES as PARKING_PLACES
 from dataplane.route.hops.tables import NEXTHOP_DTYPE, PLACES
 from dataplane.route.tables import IPV4_BITS, IPV6_BITS, ROOT_SLOTS, units_for
 from dataplane.shm import LayoutError, Region, attach_region, create_region, read_parameters
 from dataplane.vector import MAX_PORTS
+from nat.tables import NAT_DRAWS_DTYPE, NAT_RULES_DTYPE, initialize_nat
 
 SWITCHES_DTYPE: Final = np.dtype([("link", "u1", (MAX_PORTS,)), ("mirror", "u1", (MAX_PORTS,))], align=True)
 """What changes by itself at any time: whether a port's link is up, and which of its directions are mirrored."""
@@ -41,11 +59,13 @@ HOP_SPREADS: Final = 1024
 
 
 class Capacities(NamedTuple):
-    """How much the tables hold: entries of the FDB, flows, routes of each family."""
+    """How much the tables hold: entries of the FDB, flows, routes of each family, neighbours, fragmented packets."""
 
     fdb: int
     flows: int = 4096
     routes: int = 4096
+    neighbours: int = 1024
+    fragments: int = 256
 
 
 class State(NamedTuple):
@@ -74,6 +94,22 @@ class State(NamedTuple):
     flow_buckets: Any
     flow_ring: Any
     flow_records: Any
+    flow_rules: Any
+    mapping_head: Any
+    mapping_buckets: Any
+    mapping_ring: Any
+    mapping_records: Any
+    nat_rules: Any
+    nat_draws: Any
+    nat_scratch: Any
+    neighbour_rules: Any
+    neighbour_head: Any
+    neighbour_buckets: Any
+    parking_head: Any
+    parking_places: Any
+    fragment_head: Any
+    fragment_words: Any
+    fragment_entries: Any
 
 
 class Tables(NamedTuple):
@@ -105,12 +141,14 @@ def sections(parameters: dict[str, int]) -> Sections:
         "learning_counters": (LEARNING_COUNTERS_DTYPE, (workers,)),
         "mirror_rings": (MIRROR_RING_DTYPE, (workers,)),
         **router_sections(parameters),
+        **conversation_sections(parameters),
+        **waiting_sections(parameters),
     }
 
 
 def router_sections(parameters: dict[str, int]) -> Sections:
-    """Return the arrays of the router."""
-    routes, flows = parameters["routes"], parameters["flows"]
+    """Return the arrays of the router: its interfaces, routes and next hops."""
+    routes = parameters["routes"]
     word, unit = np.dtype(np.uint32), np.dtype(np.uint64)
     return {
         "interfaces": (INTERFACES_DTYPE, (COPIES,)),
@@ -121,10 +159,44 @@ def router_sections(parameters: dict[str, int]) -> Sections:
         "hops": (NEXTHOP_DTYPE, (NEXT_HOPS,)),
         "hop_groups": (word, (HOP_GROUPS,)),
         "hop_spreads": (word, (HOP_SPREADS, PLACES)),
-        "flow_head": (FLOW_HEAD_DTYPE, (1,)),
-        "flow_buckets": (FLOW_BUCKET_DTYPE, (index_buckets(flows),)),
-        "flow_ring": (unit, (ring_cells(flows),)),
-        "flow_records": (FLOW_DTYPE, (record_count(flows),)),
+    }
+
+
+def conversation_sections(parameters: dict[str, int]) -> Sections:
+    """Return the arrays of conversations and their translation. A flow has one mapping at most."""
+    flows, workers = parameters["flows"], parameters["workers"]
+    return {
+        **flow_sections("flow", flows),
+        "flow_rules": (FLOW_RULES_DTYPE, (COPIES,)),
+        **flow_sections("mapping", flows),
+        "nat_rules": (NAT_RULES_DTYPE, (COPIES,)),
+        "nat_draws": (NAT_DRAWS_DTYPE, (workers,)),
+        "nat_scratch": (CONVERSATION_DTYPE, (workers,)),
+    }
+
+
+def flow_sections(name: str, flows: int) -> Sections:
+    """Return the arrays of one table of flows."""
+    return {
+        f"{name}_head": (FLOW_HEAD_DTYPE, (1,)),
+        f"{name}_buckets": (FLOW_BUCKET_DTYPE, (index_buckets(flows),)),
+        f"{name}_ring": (np.dtype(np.uint64), (ring_cells(flows),)),
+        f"{name}_records": (FLOW_DTYPE, (record_count(flows),)),
+    }
+
+
+def waiting_sections(parameters: dict[str, int]) -> Sections:
+    """Return the arrays of what packets wait for, and of where they wait."""
+    slots = fragment_slots(parameters["fragments"])
+    return {
+        "neighbour_rules": (NEIGHBOUR_RULES_DTYPE, (COPIES,)),
+        "neighbour_head": (NEIGHBOUR_HEAD_DTYPE, (1,)),
+        "neighbour_buckets": (NEIGHBOUR_BUCKET_DTYPE, (neighbour_buckets(parameters["neighbours"]),)),
+        "parking_head": (PARKING_HEAD_DTYPE, (1,)),
+        "parking_places": (PLACE_DTYPE, (PARKING_PLACES,)),
+        "fragment_head": (FRAGMENT_HEAD_DTYPE, (1,)),
+        "fragment_words": (np.dtype(np.uint64), (slots,)),
+        "fragment_entries": (FRAGMENT_ENTRY_DTYPE, (slots,)),
     }
 
 
@@ -139,6 +211,10 @@ def create_state(capacities: Capacities, workers: int, shared: bool, seed: int |
     arrays["control"][0].active[0] = FIRST_GENERATION
     initialize_fdb(arrays["fdb_head"][0], len(arrays["fdb_buckets"]), capacities.fdb, random)
     initialize_flows(arrays["flow_head"][0], capacities.flows, random)
+    initialize_flows(arrays["mapping_head"][0], capacities.flows, random)
+    initialize_nat(arrays["nat_draws"], random)
+    initialize_neighbours(arrays["neighbour_head"][0], capacities.neighbours, random)
+    initialize_fragments(arrays["fragment_head"][0], capacities.fragments, 0, random)
     return State(**arrays), region
 
 

@@ -11,6 +11,7 @@ from dataplane.fdb.build import NANOSECONDS_PER_SECOND
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.flow.build import FlowEntry as FlowRecord
 from dataplane.flow.build import FlowKey
+from dataplane.neighbour.build import NeighbourEntry as NeighbourRecord
 from dataplane.route.hops.build import NextHop
 from dataplane.route.hops.tables import KIND_NAMES
 from dataplane.wire import PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
@@ -79,6 +80,27 @@ class FlowEntry:
     assured: bool
     age_s: float
     expires_s: float
+
+
+@dataclass(frozen=True)
+class NeighbourEntry:
+    """One neighbour of the router: its ``network`` (or uplink, or services), and the ``port`` where that is routed.
+
+    ``mac`` is empty while it is not known; ``state`` is incomplete, reachable, stale, probe or failed.
+    """
+
+    network: str
+    port: str
+    address: Address
+    mac: str
+    state: str
+    age_s: float
+
+
+def neighbour_entry(record: NeighbourRecord, names: "Names") -> NeighbourEntry:
+    """Return a neighbour with names; KeyError if its domain is gone."""
+    network, port = names.of_domain[record.domain]
+    return NeighbourEntry(network, port, record.address, record.mac.hex(":"), record.state, record.age_s)
 
 
 def tick_of(now_ns: int) -> int:

@@ -9,40 +9,42 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from control.errors import UserError
+from control.fabric.copies import Learning, write_copy
 from control.fabric.domains import DomainKey
-from control.fabric.entries import FlowEntry, RouteEntry, flow_entry, route_entries, tick_of
+from control.fabric.entries import (
+    FlowEntry,
+    Names,
+    NeighbourEntry,
+    RouteEntry,
+    flow_entry,
+    neighbour_entry,
+    route_entries,
+    tick_of,
+)
 from control.fabric.interfaces import InterfaceKey
 from control.fabric.plan import Numbers, Plan, make_plan
 from control.fabric.router import Router
 from control.fabric.routes import plan_routes
-from control.fabric.rows import admit_row, forward_row, interface_row, services_row, static_entries
-from control.fabric.translation import plan_translation
-from control.model import Configuration, Limits, Port
-from dataplane.admit.build import TooManyAddressesError, TooManyVlanSetsError, write_admit
+from control.fabric.rows import static_entries
+from control.model import Address, Configuration, Limits, Port
 from dataplane.fdb.build import (
     StaticEntry,
-    TooManyStaticEntriesError,
     begin_epoch,
     demand_sweep,
     read_entries,
     read_epochs,
     read_static_entries,
-    require_room_for_statics,
-    write_rules,
 )
 from dataplane.fdb.tables import EPOCHS
 from dataplane.flow.build import declare_away, flush_flows, is_there, kill_flow, read_flows
-from dataplane.forward.build import TooManyMembersError, write_forward
+from dataplane.fragment.build import write_lifetime
 from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
-from dataplane.interfaces.build import write_interfaces
+from dataplane.neighbour.build import forget_neighbours, read_neighbours
 from dataplane.state import Capacities, attach_state, create_state
 from dataplane.verdict import REASON_NAMES
-from nat.build import translates
-
-CAPACITY_ERRORS = (TooManyVlanSetsError, TooManyMembersError, TooManyStaticEntriesError, TooManyAddressesError)
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,26 @@ class FdbEntry:
     age_s: float
 
 
+class Left(NamedTuple):
+    """What is no longer in force: ports by index, and filtering domains."""
+
+    ports: list[int]
+    domains: list[int]
+
+
 class Fabric:
     """One node's tables, their plan, and the numbers that must outlast a change."""
 
     def __init__(self, limits: Limits, workers: int = 1, shared: bool = False, seed: int | None = None) -> None:
-        self.state, self.region = create_state(
-            Capacities(limits.fdb, limits.flows, limits.routes), workers, shared, seed
-        )
+        capacities = Capacities(*(getattr(limits, name) for name in Capacities._fields))
+        self.state, self.region = create_state(capacities, workers, shared, seed)
         self.plan = Plan()
         self.router = Router(self.state, limits.routes)
         self.epochs: dict[int, int] = {}
         self.static_stamp = 0
         self.statics: list[StaticEntry] = []
-        self.left: list[int] | None = None
-        """Indices of ports that left in a change that is not finished, None if it is."""
+        self.left: Left | None = None
+        """What left in a change that is not finished, None if it is."""
 
     @classmethod
     def attach(cls, fd: int, configuration: Configuration, snapshot: dict[str, Any]) -> "Fabric":
@@ -160,7 +168,7 @@ class Fabric:
         epochs = self._next_epochs(plan, void_all)
         statics = static_entries(plan)
         stamp = self.static_stamp + (statics != self.statics)
-        self._write_copy(free_copy(control), configuration, plan, epochs, statics, stamp)
+        write_copy(self.state, free_copy(control), plan, Learning(epochs, statics, stamp))
         # What leads to a new interface is of no effect before that is in force: its domain has no ports yet.
         self.router.change(routes)
         changes = compare_plans(self.plan, plan)
@@ -168,8 +176,12 @@ class Fabric:
         for index, epoch in epochs.items():
             if epoch != self.epochs.get(index, 0):
                 begin_epoch(self.state.fdb_head[0], index, epoch)
+        write_lifetime(self.state.fragment_head[0], configuration.timeouts.fragment_s)
         activate(control)
-        self.left = [self.plan.ports[port.name].index for port in changes.removed]
+        self.left = Left(
+            [self.plan.ports[port.name].index for port in changes.removed],
+            sorted(self.plan.domains.keys() - plan.domains.keys()),
+        )
         self.plan = plan
         self.epochs, self.static_stamp, self.statics = epochs, stamp, statics
         with suppress(GenerationTimeoutError):  # Then it is for the next change to finish this one.
@@ -181,39 +193,13 @@ class Fabric:
         wait_until_free(self.state.control[0])
         if self.left is None:
             return
-        self.state.switches[0].link[self.left] = 0
-        self.state.switches[0].mirror[self.left] = 0
+        state = self.state
+        state.switches[0].link[self.left.ports] = 0
+        state.switches[0].mirror[self.left.ports] = 0
+        for domain in self.left.domains:
+            forget_neighbours(state.neighbour_head[0], state.neighbour_buckets, 0, domain)
         self.left = None
-        demand_sweep(self.state.fdb_head[0])
-
-    def _write_copy(
-        self,
-        copy: int,
-        configuration: Configuration,
-        plan: Plan,
-        epochs: dict[int, int],
-        statics: list[StaticEntry],
-        stamp: int,
-    ) -> None:
-        ports = plan.ports.values()
-        try:
-            write_admit(self.state.admit[copy], {p.index: admit_row(p) for p in ports})
-            write_forward(
-                self.state.forward[copy],
-                {p.index: forward_row(p) for p in ports},
-                {number: (domain.vlan, domain.members) for number, domain in plan.domains.items()},
-            )
-            interfaces = {each.number: interface_row(each) for each in plan.interfaces.values()}
-            translation = plan_translation(configuration)
-            write_interfaces(
-                self.state.interfaces[copy], interfaces, services_row(plan), tracks=translates(translation)
-            )
-            require_room_for_statics(len(statics), len(self.state.fdb_buckets))
-            max_macs = {p.index: p.port.max_macs for p in ports}
-            rows = {index: (max_macs.get(index, 0), epoch) for index, epoch in epochs.items()}
-            write_rules(self.state.fdb_rules[copy], configuration.timeouts.fdb_s, rows, statics, stamp)
-        except CAPACITY_ERRORS as error:
-            raise UserError(f"{error}; use fewer") from error
+        demand_sweep(state.fdb_head[0])
 
     def _next_epochs(self, plan: Plan, void_all: bool) -> dict[int, int]:
         """A port that left, or whose domains changed, gets a new epoch: what was learned there is void."""
@@ -258,6 +244,7 @@ class Fabric:
         """Say that a worker has died, so that nobody waits for it."""
         forget_worker(self.state.control[0], worker)
         declare_away(self.state.flow_head[0], worker)
+        declare_away(self.state.mapping_head[0], worker)
 
     def port_counters(self) -> dict[str, PortCounters]:
         """Return every port's counters."""
@@ -325,6 +312,19 @@ class Fabric:
     def flush_flows(self, now_ns: int) -> int:
         """End all conversations; return how many."""
         return flush_flows(self.state.flow_head[0], self.state.flow_records, tick_of(now_ns))
+
+    def neighbours(self, now_ns: int) -> list[NeighbourEntry]:
+        """Return the router's neighbours at ``now_ns``, by network and address."""
+        state, names = self.state, Names(self.plan)
+        rules = state.neighbour_rules[1 - free_copy(state.control[0])]
+        records = read_neighbours(state.neighbour_buckets, rules, tick_of(now_ns))
+        entries = [neighbour_entry(record, names) for record in records if record.domain in names.of_domain]
+        return sorted(entries, key=lambda each: (each.network, each.address.version, int(each.address)))
+
+    def forget_neighbours(self, now_ns: int, address: Address | None = None) -> int:
+        """Forget who has an address, or all neighbours, so that they are asked for anew; return how many."""
+        state = self.state
+        return forget_neighbours(state.neighbour_head[0], state.neighbour_buckets, tick_of(now_ns), address=address)
 
     def close(self) -> None:
         """Give up the descriptor; the memory goes with its last user."""

@@ -1,22 +1,29 @@
 """What is read of the router's tables, in the configuration's words, is what kernels find there."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
 
 import numpy as np
 import pytest
 
+from control.errors import UserError
 from control.fabric import Fabric, FlowTuple, RouteEntry, RouteHop
-from control.model import Route
+from control.model import Publish, Route, Timeouts
+from dataplane.fdb.build import ticks_of
 from dataplane.fdb.tables import TICK_SHIFT
+from dataplane.flow.build import write_flow_rules
 from dataplane.flow.kernels import create_flow
 from dataplane.flow.tables import AWAY, view_flows
+from dataplane.fragment.build import lifetime_ticks
+from dataplane.neighbour.tables import CONFIRMED, view_neighbours
 from tests.configurations import port
-from tests.dataplane.fabrics import OUT, WAY_OUT, as_number, blue, find, node, red
+from tests.dataplane.fabrics import OUT, WAY_OUT, as_number, blue, copy_in_force, find, node, red
 from tests.flow.tables import Key, conversation_of
 from tests.generate.routers import SMALL, random_addresses, random_router
+from tests.neighbour.rig import Rig
+from tests.packets import mac, mac_text
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel
@@ -128,3 +135,83 @@ def test_a_worker_that_died_holds_no_flow(fabric: Fabric) -> None:
     fabric.state.flow_head[0].noted_turn[0] = 5
     fabric.forget_worker(0)
     assert fabric.state.flow_head[0].noted_turn[0] == AWAY
+
+
+def with_neighbours(fabric: Fabric, known: dict[tuple[int, str], int]) -> Rig:
+    """Let workers learn MACs by domain and address."""
+    state, rig = fabric.state, Rig()
+    rules = state.neighbour_rules[copy_in_force(fabric)]
+    rig.neighbours = view_neighbours(state.neighbour_head[0], state.neighbour_buckets, rules)
+    for key, number in known.items():
+        rig.hear(key, number, CONFIRMED, True, TICK)
+    return rig
+
+
+def test_neighbours_are_read_and_forgotten(fabric: Fabric) -> None:
+    networks = (blue(), red(mode="routed"))
+    configuration = node(
+        port("a"), port("b", "red"), OUT, networks=networks, timeouts=Timeouts(neighbour_s=5), **WAY_OUT
+    )
+    fabric.apply(configuration)
+    within, behind, outside = (fabric.plan.ports[name].native_domain for name in ("a", "b", "out"))
+    one, two = int.from_bytes(mac(1), "little"), int.from_bytes(mac(2), "little")
+    known = {
+        (within, "10.10.0.9"): one,
+        (within, "fd00:10::9"): one,
+        (behind, "10.20.0.2"): two,
+        (outside, "192.0.2.1"): two,
+    }
+    with_neighbours(fabric, known)
+    assert [
+        (each.network, each.port, str(each.address), each.mac, each.state) for each in fabric.neighbours(NOW_NS)
+    ] == [
+        ("blue", "", "10.10.0.9", mac_text(mac(1)), "reachable"),
+        ("blue", "", "fd00:10::9", mac_text(mac(1)), "reachable"),
+        ("red", "b", "10.20.0.2", mac_text(mac(2)), "reachable"),
+        ("uplink", "out", "192.0.2.1", mac_text(mac(2)), "reachable"),
+    ]
+    later = NOW_NS + 6_000_000_000
+    assert {each.state for each in fabric.neighbours(later)} == {"stale"}
+    assert fabric.neighbours(later)[0].age_s == pytest.approx(6, abs=0.3)
+    assert fabric.forget_neighbours(later, ip_address("10.10.0.9")) == 1
+    assert [str(each.address) for each in fabric.neighbours(later)] == ["fd00:10::9", "10.20.0.2", "192.0.2.1"]
+    assert (fabric.forget_neighbours(later), fabric.neighbours(later)) == (3, [])
+
+
+def test_neighbours_go_with_their_network(fabric: Fabric) -> None:
+    fabric.apply(node(port("a"), port("b", "red")))
+    number = fabric.plan.ports["b"].native_domain
+    with_neighbours(fabric, {(number, "10.20.0.9"): 1, (fabric.plan.ports["a"].native_domain, "10.10.0.9"): 2})
+    fabric.apply(node(port("a"), networks=(blue(),)))
+    fabric.apply(node(port("a"), port("c", "green"), networks=(blue(), replace(red(), name="green"))))
+    assert fabric.plan.ports["c"].native_domain == number, "given away again"
+    assert [each.network for each in fabric.neighbours(NOW_NS)] == ["blue"]
+
+
+def test_timeouts_and_translation_are_in_force_with_the_rest(fabric: Fabric) -> None:
+    endpoint = port("a", addresses=(ip_interface("10.10.0.2/24"),), publish=(Publish(80, 80, 8080),))
+    for timeouts in (Timeouts(), Timeouts(udp_s=7, neighbour_s=9, fragment_s=3)):
+        fabric.apply(node(endpoint, OUT, networks=(blue(masquerade=True),), timeouts=timeouts, **WAY_OUT))
+        state, copy = fabric.state, copy_in_force(fabric)
+        expected = np.zeros_like(state.flow_rules)
+        write_flow_rules(expected[0], {name[:-2]: seconds for name, seconds in asdict(timeouts).items()})
+        assert (state.flow_rules[copy].timeouts == expected[0].timeouts).all()
+        assert state.neighbour_rules[copy].reachable_ticks == ticks_of(timeouts.neighbour_s)
+        assert state.fragment_head[0].lifetime == lifetime_ticks(timeouts.fragment_s)
+        assert (state.nat_rules[copy].published, list(state.nat_rules[copy].sources)) == (1, [1, 1])
+        assert (state.nat_rules[copy].translates, state.interfaces[copy].tracks, state.interfaces[copy].routes) == (
+            1,
+            1,
+            1,
+        )
+
+
+def test_ports_that_are_published_twice_change_nothing(fabric: Fabric) -> None:
+    addresses = [(ip_interface(f"10.10.0.{n}/24"),) for n in (2, 3)]
+    first = port("a", addresses=addresses[0], publish=(Publish(80, 90, 80),))
+    good = node(first, OUT, **WAY_OUT)
+    fabric.apply(good)
+    second = port("b", addresses=addresses[1], publish=(Publish(90, 90, 80),))
+    with pytest.raises(UserError, match="translation: port 90 is published twice"):
+        fabric.apply(node(first, second, OUT, **WAY_OUT))
+    assert fabric.configuration == good
