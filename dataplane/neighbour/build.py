@@ -9,6 +9,7 @@ import numpy as np
 from dataplane.fdb.build import NANOSECONDS_PER_SECOND, ticks_of
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.neighbour.tables import (
+    AT_ONCE,
     CHANGES_MASK,
     CHANGES_SHIFT,
     CHANGING,
@@ -95,9 +96,9 @@ def read_neighbours(buckets: Any, rules: Any, tick: int) -> Iterator[NeighbourEn
 def forget_neighbours(
     head: Any, buckets: Any, tick: int, domain: int | None = None, address: IPv4Address | IPv6Address | None = None
 ) -> int:
-    """Forget all neighbours, or those of a domain, or those with an address; return how many.
+    """Forget at ``tick`` all neighbours, or those of a domain, or those with an address; return how many.
 
-    Whoever was asked for goes on waiting until the next tick, and is then asked for anew. Workers may go on meanwhile.
+    What waits for one that was being asked for comes back at the next tick, to ask anew. Workers may go on meanwhile.
     """
     slots, states = _present(buckets)
     flat = {name: np.array(buckets[name]).ravel() for name in ("high", "low", "link")}
@@ -114,5 +115,5 @@ def forget_neighbours(
         word = tick << int(SINCE_SHIFT) | changes << int(CHANGES_SHIFT) | int(FORGOTTEN)
         buckets["state"][slot // 2, slot % 2] = word
     if chosen.any():
-        head.next_due[0] = tick
+        head.next_due[0] = AT_ONCE
     return int(np.count_nonzero(chosen))

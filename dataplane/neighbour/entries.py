@@ -8,6 +8,7 @@ from dataplane.fdb.tables import TICK_MASK
 from dataplane.jit import JIT_DISABLED, inlined, kernel
 from dataplane.memory import compare_and_swap, fetch_add, load_acquire, prefetch, store_release
 from dataplane.neighbour.tables import (
+    AT_ONCE,
     BUCKET_ENTRIES,
     CHANGES_MASK,
     CHANGES_SHIFT,
@@ -133,7 +134,7 @@ def note_due(head: Any, due: Any) -> None:
     """See that the table is swept at tick ``due``, or before."""
     for _ in range(ATTEMPTS):
         noted = load_acquire(head.next_due, 0)
-        if noted & (NOT_DUE | GUARD) == _NONE and not is_before(due, noted):
+        if noted == AT_ONCE or (noted & (NOT_DUE | GUARD) == _NONE and not is_before(due, noted)):
             return
         if compare_and_swap(head.next_due, 0, noted, due):
             return
@@ -212,26 +213,35 @@ def free_entry(neighbours: Any, entry: int, word: Any) -> bool:
 
 
 @kernel
-def can_go(rules: Any, word: Any, tick: Any) -> bool:
-    """Whether an entry in this state may make room for another."""
+def idle_of(rules: Any, word: Any, tick: Any) -> int:
+    """Return for how many ticks nobody has been served by an entry in this state; -1 if it must stay."""
     status = status_of(word)
-    return status in (STALE, FAILED, FORGOTTEN) or (status == REACHABLE and not is_fresh(rules, word, tick))
+    age: Any = np.int64(age_of(word, tick))
+    if status == FORGOTTEN:
+        return 1 << 32
+    if status in (STALE, FAILED):
+        return age
+    if status == REACHABLE and not is_fresh(rules, word, tick):
+        return age - np.int64(rules.reachable_ticks)
+    return -1
 
 
 @kernel
 def evict_entry(neighbours: Any, tick: Any) -> bool:
-    """Search some buckets for an entry that can go, and take it out."""
+    """Search some buckets for the entry that is idle for the longest time, and take it out."""
     head, mask = neighbours.head, len(neighbours.buckets) - 1
     hand: Any = np.int64(load_acquire(head.hand, 0))
-    for n in range(min(EVICTION_SEARCH, mask + 1)):
+    searched = min(EVICTION_SEARCH, mask + 1)
+    longest, entry, found = -1, 0, _NONE
+    for n in range(searched):
         at = (hand + n) & mask
         for k in range(BUCKET_ENTRIES):
             word = load_acquire(neighbours.buckets[at].state, k)
-            if can_go(neighbours.rules, word, tick) and free_entry(neighbours, at * BUCKET_ENTRIES + k + 1, word):
-                store_release(head.hand, 0, np.uint64(at))
-                return True
-    store_release(head.hand, 0, np.uint64((hand + EVICTION_SEARCH) & mask))
-    return False
+            idle = idle_of(neighbours.rules, word, tick)
+            if idle > longest:
+                longest, entry, found = idle, at * BUCKET_ENTRIES + k + 1, word
+    store_release(head.hand, 0, np.uint64((hand + searched) & mask))
+    return entry != 0 and free_entry(neighbours, entry, found)
 
 
 @kernel

@@ -29,12 +29,12 @@ Invariants
     frame looks again whether the entry has been settled; what a full vector left waiting, the timers return.
   - The agent forgets an entry by a store of FORGOTTEN: it is as if absent, until the sweep frees it.
 
-Limits: ``entry_limit`` entries at half the slots or fewer; at the limit, one that is stale, failed or forgotten goes
-first, else there is no room. ``QUEUE`` frames wait for a neighbour. A sweep reads every bucket, but runs only when
-something is due. What a lost race costs: two workers that make one entry at once may leave a second behind, never found
-before the first, which goes when it is due; a worker killed while it makes or changes an entry leaves it so for
-``STUCK_TICKS``, and may leave the count of entries one too high; one that the agent forgets just as it goes may leave
-it one too low.
+Limits: ``entry_limit`` entries at half the slots or fewer; at the limit, of those searched the one that has been stale,
+or failed, for the longest time goes, else there is no room. ``QUEUE`` frames wait for a neighbour. A sweep reads every
+bucket, but runs only when something is due. What a lost race costs: two workers that make one entry at once may leave a
+second behind, never found before the first, which goes when it is due; a worker killed while it makes or changes an
+entry leaves it so for ``STUCK_TICKS``, and may leave the count of entries one too high; an entry that the agent forgets
+just as it goes may leave it one too low.
 """
 
 from typing import Any, Final, NamedTuple
@@ -131,8 +131,8 @@ UNSOLICITED_OVERRIDE: Final = OVERRIDES
 
 BUCKET_ENTRIES: Final = 2
 PROBE_LIMIT: Final = 16
-EVICTION_SEARCH: Final = 1024
-"""Buckets searched for an entry that can go."""
+EVICTION_SEARCH: Final = 256
+"""Buckets searched for the entry that can go first."""
 
 NEIGHBOUR_BUCKET_DTYPE: Final = np.dtype(
     [
@@ -147,7 +147,9 @@ NEIGHBOUR_BUCKET_DTYPE: Final = np.dtype(
 
 NOT_DUE: Final = np.uint64(1 << 63)
 GUARD: Final = np.uint64(1 << 62)
-"""``next_due`` when nothing is; the bit that marks the one that a sweep under way leaves."""
+AT_ONCE: Final = np.uint64(1 << 61)
+"""``next_due`` when nothing is; the bit that marks the one that a sweep under way leaves; when the agent has forgotten
+something."""
 
 NEIGHBOUR_HEAD_DTYPE: Final = np.dtype(
     [

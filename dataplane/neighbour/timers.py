@@ -22,12 +22,14 @@ from dataplane.neighbour.entries import (
 )
 from dataplane.neighbour.request import ask_neighbour
 from dataplane.neighbour.tables import (
+    AT_ONCE,
     BUCKET_ENTRIES,
     CHANGING,
     CLAIMED,
     DOMAIN_SHIFT,
     EMPTY,
     FAILED,
+    FORGOTTEN,
     GUARD,
     INCOMPLETE,
     NOT_DUE,
@@ -60,7 +62,7 @@ def run_neighbour_timers(
     head = neighbours.head
     due = load_acquire(head.next_due, 0)
     now = np.uint64(tick)
-    if due & NOT_DUE == _NONE and not is_before(now, due & TICK_MASK):
+    if due == AT_ONCE or (due != NOT_DUE and not is_before(now, due & TICK_MASK)):
         guard = ((now + RETRY_TICKS) & TICK_MASK) | GUARD
         if compare_and_swap(head.next_due, 0, due, guard):
             next_due = sweep_neighbours(neighbours, interfaces, vector, arena.heads, cause, now)
@@ -76,9 +78,10 @@ def sweep_neighbours(neighbours: Any, interfaces: Any, vector: Any, heads: Any, 
     for at in range(len(neighbours.buckets)):
         for k in range(BUCKET_ENTRIES):
             word = load_acquire(neighbours.buckets[at].state, k)
-            if status_of(word) == EMPTY:
+            status = status_of(word)
+            if status == EMPTY:
                 continue
-            if not is_before(tick, due_of(neighbours.rules, word)):
+            if status == FORGOTTEN or not is_before(tick, due_of(neighbours.rules, word)):
                 entry = at * BUCKET_ENTRIES + k + 1
                 step_entry(neighbours, interfaces, vector, heads, cause, entry, word, tick)
                 word = load_acquire(neighbours.buckets[at].state, k)

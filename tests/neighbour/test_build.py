@@ -48,9 +48,11 @@ def test_what_there_is() -> None:
     assert read(rig, stale + 5000) == {WAITED: read(rig, stale + 5000)[WAITED]}
 
 
-def test_all_are_forgotten() -> None:
+@pytest.mark.parametrize("tick", [TICK + 4, 0, TICK + (1 << 31)])
+def test_all_are_forgotten(tick: int) -> None:
+    """Whatever the agent's clock says."""
     rig = rig_of_three()
-    assert forget_neighbours(rig.neighbours.head, rig.neighbours.buckets, TICK + 4) == 3
+    assert forget_neighbours(rig.neighbours.head, rig.neighbours.buckets, tick) == 3
     assert read(rig, TICK + 4) == {}
     assert rig.send(KNOWN, 2, TICK + 4) == "waits"
     rig.pass_time(TICK + 5)

@@ -126,6 +126,21 @@ def test_a_full_table_lets_a_stale_one_go_and_refuses_where_there_is_none() -> N
     assert rig.send((7, "10.0.1.3"), 1, stale) == hex(MAC + (3 << 16))
 
 
+def test_who_has_been_idle_for_the_longest_time_goes() -> None:
+    """A reachable one is idle once it is stale, whatever it was before."""
+    rig = Rig(entry_limit=3)
+    reachable = int(rig.neighbours.rules.reachable_ticks)
+    rig.hear((7, "10.0.1.2"), MAC, HEARD, True, TICK)
+    rig.hear((7, "10.0.1.3"), MAC, UNSOLICITED, True, TICK + reachable - 2)
+    rig.hear((7, "10.0.1.4"), MAC, HEARD, True, TICK + 9)
+    left = ["10.0.1.3", "10.0.1.2", "10.0.1.4"]
+    for n, gone in enumerate(left):
+        rig.hear((7, f"10.0.2.{n}"), MAC, HEARD, True, TICK + reachable + 10)
+        there = [bool(find_neighbour(rig.neighbours, 7, *halves(address))) for address in left]
+        assert there == [address not in left[: n + 1] for address in left], gone
+    assert rig.send((7, "10.0.2.9"), 1, TICK + reachable + 10) == "no room"
+
+
 def test_many_entries_find_their_places() -> None:
     rig = Rig(entry_limit=300)
     for n in range(300):
