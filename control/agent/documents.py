@@ -73,7 +73,8 @@ def fdb_document(instance: Instance) -> list[Document]:
     entries = [vars_of(entry) for entry in instance.fabric.fdb_entries(time.monotonic_ns())]
     for entry in entries:
         entry["age_s"] = round(entry["age_s"], 1)
-    return sorted(entries, key=lambda entry: (entry["network"], entry["vlan"] or 0, entry["mac"]))
+        entry["network"] = entry["network"] or None
+    return sorted(entries, key=lambda entry: (entry["network"] or "", entry["vlan"] or 0, entry["mac"]))
 
 
 def drops_document(instance: Instance) -> Document:

@@ -53,8 +53,9 @@ def things_to_try(ports: Sequence[Port]) -> list[tuple[str, str]]:
         first, second = inside[:2]
         greeting = f"exec {first.name} -- ping -c 3 {second.addresses[0].ip}"
         tries.append((f"let {first.name} greet {second.name}", greeting))
-    if ports:
-        tries.append(("run a command in a namespace of its own", f"run --network {ports[0].network} -- ip address"))
+    network = next((port.network for port in ports if port.network), None)
+    if network is not None:
+        tries.append(("run a command in a namespace of its own", f"run --network {network} -- ip address"))
     tries.append(("see which addresses the switch has learned", "fdb"))
     tries.append(("see what did not go through, and why", "drops --watch"))
     return tries[:3]

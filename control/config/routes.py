@@ -1,7 +1,6 @@
 """The ``routes`` and ``nat`` of the file -> the model's."""
 
 from collections.abc import Sequence
-from ipaddress import ip_network
 from typing import NamedTuple
 
 from control.config.check import Networks
@@ -12,30 +11,29 @@ from control.config.uplink import WayOut
 from control.model import Address, Nat, Route, Subnet
 
 _WAYS = ("via", "network", "blackhole")
-_EVERYWHERE: dict[int, Subnet] = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
 
 class Reach(NamedTuple):
-    """What the router reaches by itself: the subnets on its links, with whose they are, and its own addresses.
+    """What the router reaches by itself: the subnets on its links, and its own addresses.
 
     ``is_known``: nothing is missing, whether because its place in the file is wrong or because DHCP will tell.
     """
 
-    on_link: dict[Subnet, str]
+    on_link: frozenset[Subnet]
     own: frozenset[Address]
     is_known: bool
 
     @classmethod
     def of(cls, networks: Networks, all_networks: bool, way_out: WayOut) -> "Reach":
         routers = [network for network in networks.values() if network is not None and network.mode != "none"]
-        on_link: dict[Subnet, str] = {subnet: f"network {each.name}" for each in routers for subnet in each.subnets}
+        on_link = {subnet for network in routers for subnet in network.subnets}
         own = {gateway for network in routers for gateway in network.gateway}
         is_known = all_networks and None not in networks.values()
         if way_out.uplink is not None:
-            on_link |= {address.network: "the uplink" for address in way_out.uplink.addresses}
+            on_link |= {address.network for address in way_out.uplink.addresses}
             own |= {address.ip for address in way_out.uplink.addresses}
         is_known = is_known and bool(way_out.uplink.addresses if way_out.uplink is not None else not way_out.is_written)
-        return cls(on_link, frozenset(own), is_known)
+        return cls(frozenset(on_link), frozenset(own), is_known)
 
 
 def resolve_routes(
@@ -44,7 +42,7 @@ def resolve_routes(
     """Return the routes that are right. ``all_networks``: ``networks`` lacks none whose name is wrong."""
     routes: list[Route] = []
     reach = Reach.of(networks, all_networks, way_out)
-    taken = _taken_destinations(reach, way_out)
+    lines: dict[Subnet, int] = {}
     for index, item in enumerate(items):
         path: Path = ("routes", index)
         fields = None if mistakes.touch(path) else RouteFields.read(item, path, mistakes)
@@ -56,22 +54,14 @@ def resolve_routes(
             _check_network(fields.network, path, networks, mistakes)
         if fields.to is None:
             continue
-        if fields.to in taken:
-            found = f"{fields.to}, which {taken[fields.to]} has"
-            mistakes.add((*path, "to"), "a destination that nothing else has", found)
-        taken.setdefault(fields.to, f"line {mistakes.line_of((*path, 'to'))}")
+        if fields.to in lines:
+            found = f"{fields.to}, which line {lines[fields.to]} has"
+            mistakes.add((*path, "to"), "a destination that no other route has", found)
+        lines.setdefault(fields.to, mistakes.line_of((*path, "to")))
         if not mistakes.touch(path):
             hops = tuple(hop for hop in fields.via or () if hop is not None)
             routes.append(Route(fields.to, hops, fields.network or "", bool(fields.blackhole)))
     return tuple(routes)
-
-
-def _taken_destinations(reach: Reach, way_out: WayOut) -> dict[Subnet, str]:
-    """Return the destinations that have a route without being written: links, and what uplink gateways are for."""
-    taken = dict(reach.on_link)
-    for gateway in way_out.uplink.gateway if way_out.uplink is not None else ():
-        taken[_EVERYWHERE[gateway.version]] = "uplink.gateway"
-    return taken
 
 
 def _check_route(fields: RouteFields, path: Path, mistakes: Mistakes) -> None:
@@ -104,9 +94,9 @@ def _check_hops(fields: RouteFields, path: Path, reach: Reach, mistakes: Mistake
 def _check_network(name: str, path: Path, networks: Networks, mistakes: Mistakes) -> None:
     if name not in networks:
         mistakes.add((*path, "network"), "a network of the file", describe(name))
-    elif (network := networks[name]) is not None and (network.mode == "none" or not network.subnets):
-        what = "of mode none" if network.mode == "none" else "without subnets"
-        mistakes.add((*path, "network"), "a network with a router in it", f"{name}, {what}")
+    elif (network := networks[name]) is not None and (network.mode != "bridge" or not network.subnets):
+        what = "without subnets" if network.mode == "bridge" else f"of mode {network.mode}"
+        mistakes.add((*path, "network"), "a bridged network with a router in it", f"{name}, {what}")
 
 
 def resolve_nat(data: object, networks: Networks, all_networks: bool, way_out: WayOut, mistakes: Mistakes) -> Nat:

@@ -162,7 +162,7 @@ ROWS = {
     "routes that clash": (
         route("to: 10.0.0.0/8, blackhole: true", "to: 10.0.0.0/8, network: bleu"),
         "4: routes[1].network: expected a network of the file, found 'bleu'",
-        "4: routes[1].to: expected a destination that nothing else has, found 10.0.0.0/8, which line 3 has",
+        "4: routes[1].to: expected a destination that no other route has, found 10.0.0.0/8, which line 3 has",
     ),
     "static pairs": (
         "nat:\n  static:\n  - {outside: 192.0.2.1, inside: 'fd00::1'}\n  - {outside: 192.0.2.1}\n",
