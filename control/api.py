@@ -5,8 +5,8 @@
     POST   /v1/ports                               {"port": {…}, "until_caller_ends": false}
     DELETE /v1/ports/NAME
     POST   /v1/reload  /v1/fdb/flush
-    GET    /v1/flows?CRITERION=VALUE&limit=N  /v1/routes
-    POST   /v1/flows/kill {CRITERION: VALUE}
+    GET    /v1/flows?CRITERION=VALUE&limit=N  /v1/routes  /v1/neighbours
+    POST   /v1/flows/kill {CRITERION: VALUE}  /v1/neighbours/flush {"address": ADDRESS}
 
 Answers are the documents of docs/commands.md. An error is {"error": sentence, "status": a command's exit status}, with
 404 for what is not there, 422 for a configuration that is refused, 400 for other mistakes.
@@ -58,6 +58,8 @@ class ApiServer:
                 web.get("/v1/flows", self._flows),
                 web.post("/v1/flows/kill", self._kill_flows),
                 web.get("/v1/routes", self._routes),
+                web.get("/v1/neighbours", self._neighbours),
+                web.post("/v1/neighbours/flush", self._flush_neighbours),
                 web.get("/v1/config", self._config),
                 web.post("/v1/reload", self._reload),
                 web.get("/v1/capture/{name}", self._capture),
@@ -123,6 +125,15 @@ class ApiServer:
 
     async def _routes(self, _request: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(conversations.routes_document, self._instance.fabric))
+
+    async def _neighbours(self, _request: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(conversations.neighbours_document, self._instance.fabric))
+
+    async def _flush_neighbours(self, request: web.Request) -> web.Response:
+        address = (await _read_object(request)).get("address")
+        return web.json_response(
+            await asyncio.to_thread(conversations.flush_neighbours, self._instance.fabric, address)
+        )
 
     async def _config(self, _request: web.Request) -> web.Response:
         return web.json_response(documents.configuration_document(self._instance))

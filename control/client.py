@@ -57,6 +57,13 @@ class AgentClient:
     def routes(self) -> list[dict[str, Any]]:
         return self._call("GET", "/v1/routes")
 
+    def neighbours(self) -> list[dict[str, Any]]:
+        return self._call("GET", "/v1/neighbours")
+
+    def flush_neighbours(self, address: str | None = None) -> dict[str, Any]:
+        """Forget the neighbours with an address, or all."""
+        return self._call("POST", "/v1/neighbours/flush", {} if address is None else {"address": address})
+
     def configuration(self) -> dict[str, Any]:
         return self._call("GET", "/v1/config")
 

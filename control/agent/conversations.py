@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from control.errors import UserError
@@ -131,6 +131,30 @@ def routes_document(fabric: Fabric) -> list[Document]:
         }
         for route in fabric.routes()
     ]
+
+
+def neighbours_document(fabric: Fabric) -> list[Document]:
+    """Return everybody whom the router knows on its links."""
+    return [
+        {
+            "address": str(entry.address),
+            "network": entry.network,
+            "port": entry.port or None,
+            "mac": entry.mac or None,
+            "state": entry.state,
+            "age_s": round(entry.age_s, 1),
+        }
+        for entry in fabric.neighbours(time.monotonic_ns())
+    ]
+
+
+def flush_neighbours(fabric: Fabric, address: object) -> Document:
+    """Forget who has an address, or all neighbours; return how many."""
+    try:
+        wanted = None if address is None else ip_address(str(address))
+    except ValueError:
+        raise UserError(f"address: expected one such as 10.10.0.2, found {address!r}", status=2) from None
+    return {"flushed": fabric.forget_neighbours(time.monotonic_ns(), wanted)}
 
 
 def _chosen(fabric: Fabric, criteria: Mapping[str, str]) -> Iterator[tuple[FlowEntry, list[str]]]:

@@ -31,6 +31,7 @@ VERBS = {
     "fdb": "List or flush the MAC addresses that the switch has learned",
     "flows": "List or end the conversations that the router follows",
     "routes": "List the routes in force",
+    "neighbours": "List or forget whom the router knows on its links",
     "drops": "Count the frames that did not go out, by reason",
     "capture": "Write a port's frames as pcapng, to a file or a pipe",
     "replay": "Push captures through the pipeline",

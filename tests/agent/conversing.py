@@ -8,6 +8,7 @@ from control.fabric import Fabric
 from control.fabric.entries import tick_of
 from control.fabric.rows import address_number
 from dataplane.flow.tables import LIVE, TCP_ESTABLISHED, TCP_SYN_SENT
+from dataplane.neighbour.tables import DOMAIN_SHIFT, REACHABLE, SINCE_SHIFT
 from tests.config.read import load
 
 ROUTER = """
@@ -42,14 +43,25 @@ PING = Tuple("10.20.0.2", 7, "198.51.100.7", 8), Tuple("198.51.100.7", 8, "10.20
 
 
 def conversing_fabric() -> Fabric:
-    """Return a fabric with flows 1 to 4: OUT, BETWEEN, IPV6, PING."""
+    """Return a fabric with flows 1 to 4 (OUT, BETWEEN, IPV6, PING), and two neighbours."""
     fabric = Fabric(load(ROUTER).limits, seed=1)
     fabric.apply(load(ROUTER))
     for number, (tuples, protocol, state) in enumerate(
         ((OUT, 6, TCP_ESTABLISHED), (BETWEEN, 6, TCP_SYN_SENT), (IPV6, 17, 1), (PING, 1, 1)), start=1
     ):
         write_flow(fabric, number, tuples, protocol, state)
+    write_neighbour(fabric, 1, "wan", "192.0.2.1", bytes.fromhex("020000000009"))
+    write_neighbour(fabric, 2, "web", "fd00:10::2", bytes.fromhex("020000000002"))
     return fabric
+
+
+def write_neighbour(fabric: Fabric, slot: int, port: str, address: str, mac: bytes) -> None:
+    """Put a neighbour into the table that was heard just now."""
+    number, domain = address_number(ip_address(address)), fabric.plan.ports[port].native_domain
+    buckets = fabric.state.neighbour_buckets
+    buckets["high"][slot, 0], buckets["low"][slot, 0] = number >> 64, number & (1 << 64) - 1
+    buckets["link"][slot, 0] = domain << int(DOMAIN_SHIFT) | int.from_bytes(mac, "little")
+    buckets["state"][slot, 0] = tick_of(monotonic_ns()) << int(SINCE_SHIFT) | int(REACHABLE)
 
 
 def write_flow(fabric: Fabric, number: int, tuples: tuple[Tuple, Tuple], protocol: int, state: int) -> None:

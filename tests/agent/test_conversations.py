@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from control.agent.conversations import flows_document, kill_flows, routes_document
+from control.agent.conversations import (
+    flows_document,
+    flush_neighbours,
+    kill_flows,
+    neighbours_document,
+    routes_document,
+)
 from control.agent.instance import Instance
 from control.cli import flows as flows_command
+from control.cli import neighbours as neighbours_command
 from control.cli import routes as routes_command
 from control.cli.output import format_table
 from control.client import AgentClient
@@ -119,6 +126,36 @@ def test_routes_say_where_they_lead_and_why(fabric: Fabric) -> None:
     assert routes["::/0"]["hops"] == [{"network": "uplink", "port": "wan", "via": "2001:db8::1", "weight": 1}]
 
 
+def test_neighbours_say_who_is_where(fabric: Fabric) -> None:
+    found = neighbours_document(fabric)
+    assert all(0 <= entry.pop("age_s") < 60 for entry in found)
+    assert found == [
+        {
+            "address": "fd00:10::2",
+            "network": "blue",
+            "port": None,
+            "mac": "02:00:00:00:00:02",
+            "state": "reachable",
+        },
+        {
+            "address": "192.0.2.1",
+            "network": "uplink",
+            "port": "wan",
+            "mac": "02:00:00:00:00:09",
+            "state": "reachable",
+        },
+    ]
+
+
+def test_neighbours_are_forgotten(fabric: Fabric) -> None:
+    assert flush_neighbours(fabric, "192.0.2.1") == {"flushed": 1}
+    assert [entry["address"] for entry in neighbours_document(fabric)] == ["fd00:10::2"]
+    assert flush_neighbours(fabric, None) == {"flushed": 1}
+    assert neighbours_document(fabric) == []
+    with pytest.raises(UserError, match="address: expected one such as"):
+        flush_neighbours(fabric, 5.5)
+
+
 def test_tables_for_people(fabric: Fabric) -> None:
     lines = format_table(*flows_command.tabulate(flows_document(fabric, {}, 0))).splitlines()
     assert "10.10.0.2:4000 > 198.51.100.7:443 " in lines[1]
@@ -128,12 +165,16 @@ def test_tables_for_people(fabric: Fabric) -> None:
     table = format_table(*routes_command.tabulate(routes_document(fabric)))
     assert sum(line.startswith("10.50.0.0/16") for line in table.splitlines()) == 2
     assert "10.60.0.0/16" in table
+    lines = format_table(*neighbours_command.tabulate(neighbours_document(fabric))).splitlines()
+    assert lines[2].split()[:5] == ["192.0.2.1", "uplink", "wan", "02:00:00:00:00:09", "reachable"]
 
 
 def test_the_api_answers_and_refuses(tmp_path: Path) -> None:
     def questions(client: AgentClient) -> None:
         assert client.flows(limit=5, protocol="tcp") == []
         assert client.kill_flows() == {"killed": 0}
+        assert client.neighbours() == []
+        assert client.flush_neighbours("10.10.0.9") == {"flushed": 0}
         assert "10.10.0.0/24" in [route["to"] for route in client.routes()]
         with pytest.raises(UserError, match="expected one of the networks") as error:
             client.flows(network="bleu")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from control.agent.conversations import flows_document, routes_document
+from control.agent.conversations import flows_document, neighbours_document, routes_document
 from control.agent.instance import Instance
 from control.cli import VERBS
 from control.client import AgentClient
@@ -45,13 +45,13 @@ def test_entries_of_the_fdb_have_the_fields_that_the_page_shows() -> None:
     assert list(FdbEntry.__dataclass_fields__) == list(SHOWN[2][0])
 
 
-def test_flows_and_routes_have_the_fields_that_the_page_shows() -> None:
+def test_what_the_router_knows_has_the_fields_that_the_page_shows() -> None:
     fabric = conversing_fabric()
     try:
-        given = [flows_document(fabric, {}, 0), routes_document(fabric)]
+        given = [flows_document(fabric, {}, 0), routes_document(fabric), neighbours_document(fabric)]
     finally:
         fabric.close()
-    assert [shape(document) for document in given] == [shape(document) for document in SHOWN[4:6]]
+    assert [shape(document) for document in given] == [shape(document) for document in SHOWN[4:7]]
 
 
 def test_every_verb_is_on_the_page() -> None:

@@ -24,6 +24,8 @@ def tapestry(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("flows",),
         ("flows", "kill", "--all"),
         ("routes", "--json"),
+        ("neighbours",),
+        ("neighbours", "flush"),
         ("drops", "--watch"),
         ("reload",),
         ("attach", "--netns", "web"),
