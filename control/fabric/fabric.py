@@ -82,7 +82,7 @@ class FdbEntry:
 
 
 class Left(NamedTuple):
-    """What is no longer in force: ports by index, and filtering domains."""
+    """What is no longer in force: ports by index, and the domains that the router was in."""
 
     ports: list[int]
     domains: list[int]
@@ -180,7 +180,7 @@ class Fabric:
         activate(control)
         self.left = Left(
             [self.plan.ports[port.name].index for port in changes.removed],
-            sorted(self.plan.domains.keys() - plan.domains.keys()),
+            sorted({domain for each in self.plan.interfaces.values() for domain in each.domains} - plan.domains.keys()),
         )
         self.plan = plan
         self.epochs, self.static_stamp, self.statics = epochs, stamp, statics

@@ -34,8 +34,10 @@ def plan_routes(plan: Plan) -> dict[Subnet, PlannedRoute]:
     connected: dict[Subnet, Way] = {}
     for prefix, hop in _connected(plan):
         connected.setdefault(prefix, {hop: 1})
-    local = {whole(address): {hop: 1} for address, hop in _local(plan)}
-    static = {route.to: _written(route, plan, connected, local) for route in plan.configuration.routes}
+    own = dict(_local(plan))
+    local = {whole(address): {hop: 1} for address, hop in own.items()}
+    links = _Links(plan, connected, own)
+    static = {route.to: links.way_of(route) for route in plan.configuration.routes}
     uplink = {prefix: {hop: 1} for prefix, hop in _through_uplink(plan)}
     ways: list[tuple[Origin, dict[Subnet, Way]]] = [
         ("local", local),
@@ -123,29 +125,44 @@ def via_hop(address: Address, link: NextHop) -> NextHop:
     return link._replace(kind=VIA, address=address_number(address))
 
 
-def _written(route: Route, plan: Plan, connected: dict[Subnet, Way], local: dict[Subnet, Way]) -> Way:
-    """Return where a route of the configuration leads: it is open to all networks."""
-    if route.blackhole:
-        return {NextHop(BLACKHOLE): 1}
-    if route.network:
-        return {_into_network(route, plan): 1}
-    if len(route.via) > MEMBERS:
-        raise UserError(f"route to {route.to}: expected at most {MEMBERS} next hops, found {len(route.via)}")
-    return {_via(route, address, connected, local)._replace(is_open=True): weight for address, weight in route.via}
+class _Links:
+    """Finds out where written routes lead: they are open to all networks. Each next hop is looked for once."""
 
+    def __init__(self, plan: Plan, connected: dict[Subnet, Way], own: dict[Address, NextHop]) -> None:
+        self._plan = plan
+        self._connected = connected
+        self._own = own
+        self._by: dict[Address, NextHop] = {}
+        self._into: dict[str, NextHop] = {}
 
-def _into_network(route: Route, plan: Plan) -> NextHop:
-    for interface in plan.interfaces.values():
-        if interface.key.network == route.network and interface.domain:
-            return connected_hop(interface, interface.domain, is_open=True)
-    raise UserError(f"route to {route.to}: expected a bridged network with a gateway, found {route.network}")
+    def way_of(self, route: Route) -> Way:
+        """Return the next hops of a route; UserError if there are none, or too many."""
+        if route.blackhole:
+            return {NextHop(BLACKHOLE): 1}
+        if route.network:
+            if route.network not in self._into:
+                self._into[route.network] = self._find_network(route)
+            return {self._into[route.network]: 1}
+        if len(route.via) > MEMBERS:
+            raise UserError(f"route to {route.to}: expected at most {MEMBERS} next hops, found {len(route.via)}")
+        for address, _ in route.via:
+            if address not in self._by:
+                self._by[address] = via_hop(address, self._find_link(route, address))._replace(is_open=True)
+        return {self._by[address]: weight for address, weight in route.via}
 
+    def _find_network(self, route: Route) -> NextHop:
+        for interface in self._plan.interfaces.values():
+            if interface.key.network == route.network and interface.domain:
+                return connected_hop(interface, interface.domain, is_open=True)
+        raise UserError(f"route to {route.to}: expected a bridged network with a gateway, found {route.network}")
 
-def _via(route: Route, address: Address, connected: dict[Subnet, Way], local: dict[Subnet, Way]) -> NextHop:
-    if whole(address) in local:
-        raise UserError(f"route to {route.to}: expected another's address to go by, found {address}, the router's own")
-    around = [prefix for prefix in connected if prefix.version == address.version and address in prefix]
-    link = next(iter(connected[max(around, key=lambda prefix: prefix.prefixlen)])) if around else None
-    if link is None or link.kind != CONNECTED:
-        raise UserError(f"route to {route.to}: expected an address on a link of the router's, found {address}")
-    return via_hop(address, link)
+    def _find_link(self, route: Route, address: Address) -> NextHop:
+        if address in self._own:
+            expected = "expected another's address to go by"
+            raise UserError(f"route to {route.to}: {expected}, found {address}, the router's own")
+        around = [prefix for prefix in self._connected if prefix.version == address.version and address in prefix]
+        longest = max(around, key=lambda prefix: prefix.prefixlen, default=None)
+        link = None if longest is None else next(iter(self._connected[longest]))
+        if link is None or link.kind != CONNECTED:
+            raise UserError(f"route to {route.to}: expected an address on a link of the router's, found {address}")
+        return link
