@@ -43,6 +43,7 @@ from dataplane.flow.build import declare_away, flush_flows, is_there, kill_flow,
 from dataplane.fragment.build import write_lifetime
 from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
 from dataplane.neighbour.build import forget_neighbours, read_neighbours
+from dataplane.parking.build import forget_parked
 from dataplane.state import Capacities, attach_state, create_state
 from dataplane.verdict import REASON_NAMES
 
@@ -198,6 +199,7 @@ class Fabric:
         state.switches[0].mirror[self.left.ports] = 0
         for domain in self.left.domains:
             forget_neighbours(state.neighbour_head[0], state.neighbour_buckets, 0, domain)
+        forget_parked(state.parking_head[0], state.parking_places, self.left.ports, self.left.domains)
         self.left = None
         demand_sweep(state.fdb_head[0])
 

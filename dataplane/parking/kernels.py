@@ -14,6 +14,7 @@ from dataplane.parking.tables import (
     FILLING,
     FORGOTTEN_TICKS,
     FREE,
+    NOBODY,
     PARKED_TAIL_BYTES,
     PLACES,
     SINCE_SHIFT,
@@ -74,7 +75,9 @@ def claim_place(parking: Any, owner: Any, limit: int, tick: Any) -> int:
     for takes_abandoned in (False, True):
         for place in range(PLACES):
             word = load_acquire(head.state, place)
-            if word & STATUS_MASK != FREE and not (takes_abandoned and is_abandoned(word, tick)):
+            status = word & STATUS_MASK
+            is_nobodys = status == WAITING and head.owner[place] == NOBODY
+            if status != FREE and not (takes_abandoned and (is_nobodys or is_abandoned(word, tick))):
                 continue
             if compare_and_swap(head.state, place, word, next_word(word, FILLING, tick)):
                 head.owner[place] = owner

@@ -14,8 +14,9 @@ fails::
 Invariants
   - Only who made a place FILLING or TAKING touches its bytes and columns; owner and sequence are read before that, and
     hold if the word is still the same.
-  - Places are shared by all workers, without locks. When no place is free, those that a killed worker left
-    FILLING or TAKING are, after ``STUCK_TICKS``, and those whose owner forgot what waits, after ``FORGOTTEN_TICKS``.
+  - Places are shared by all workers, without locks. When no place is free, these are: what a killed worker left FILLING
+    or TAKING, after ``STUCK_TICKS``; what its owner has forgotten, after ``FORGOTTEN_TICKS``; what the agent has, which
+    makes it NOBODY's and touches nothing else.
 
 Limits: ``PLACES`` frames, each with a tail of ``PARKED_TAIL_BYTES`` at most, and of each owner as many as its caller
 allows (one more for each further worker that parks at the same moment). A worker that is stopped for longer than
@@ -44,6 +45,8 @@ STUCK_TICKS: Final = np.uint64(75)
 FORGOTTEN_TICKS: Final = np.uint64(450)
 """10 s and a minute, in ticks (``fdb/tables.py``)."""
 
+NOBODY: Final = np.uint64(0)
+"""The owner of what the agent has forgotten: it never comes back, and its place is as good as free."""
 NEIGHBOUR_OWNER: Final = np.uint64(1 << 32)
 FRAGMENT_OWNER: Final = np.uint64(2 << 32)
 """Kinds of owners; the lower half names an entry of their table."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dataplane.fdb.tables import TICK_SHIFT
+from dataplane.parking.build import forget_parked
 from dataplane.parking.kernels import claim_place, drop_parked, park_frame, return_frames
 from dataplane.parking.tables import (
     FORGOTTEN_TICKS,
@@ -53,6 +54,12 @@ def frames_behind(vector: Any, arena: Arena, first: int) -> list[Frame]:
     return [frame_of(vector, arena, i) for i in range(first, vector.count)]
 
 
+def fill(parking: Parking, first: int, tick: int = TICK) -> None:
+    """Let all places from ``first`` on be another's since ``tick``."""
+    parking.head.state[first:] = int(WAITING) | tick << 2
+    parking.head.owner[first:] = OWNERS[2]
+
+
 def waiting(parking: Parking) -> int:
     return int(np.count_nonzero(np.asarray(parking.head.state) & STATUS_MASK == WAITING))
 
@@ -91,8 +98,7 @@ def test_a_superframe_is_not_kept() -> None:
 def test_no_more_than_there_are_places(seed: int) -> None:
     parking, random = make_parking(), Random(seed)
     frames = [random_frame(random, longest_tail=4) for _ in range(4)]
-    for place in range(PLACES):
-        parking.head.state[place] = int(WAITING) | TICK << 2
+    fill(parking, 0)
     assert not park(parking, frames[0])
     for place in range(100, 103):
         parking.head.state[place] = 0
@@ -119,24 +125,40 @@ def test_what_a_killed_worker_holds_is_free_again_later() -> None:
     assert returned(parking, OWNERS[0]) == []
     assert claim_place(parking, OWNERS[0], 1, np.uint64(TICK)) == -1, "it counts for its owner"
     assert claim_place(parking, OWNERS[1], 1, np.uint64(TICK)) == 1, "what is free comes first"
-    parking.head.state[1:] = int(WAITING) | (TICK + 1000) << 2
+    fill(parking, 1, TICK + 1000)
     assert claim_place(parking, OWNERS[0], 1, np.uint64(TICK + int(STUCK_TICKS))) == -1
     assert claim_place(parking, OWNERS[0], 1, np.uint64(TICK + int(STUCK_TICKS) + 1)) == 0
 
 
 def test_what_is_forgotten_makes_room() -> None:
     parking, frame = make_parking(), random_frame(Random(2))
-    parking.head.state[:] = int(WAITING) | TICK << 2
+    fill(parking, 0)
     assert not park(parking, frame, tick=TICK + int(FORGOTTEN_TICKS))
     assert park(parking, frame, tick=TICK + int(FORGOTTEN_TICKS) + 1)
     assert not park(parking, frame, tick=TICK - 1), "what is from a faster clock has not been forgotten"
+
+
+def test_what_came_by_a_port_or_domain_that_is_gone_is_forgotten(seed: int) -> None:
+    parking, random = make_parking(), Random(seed)
+    places = [(3, 1), (4, 1), (3, 2), (5, 2), (6, 3)]
+    frames = []
+    for port, domain in places:
+        frame = random_frame(random)
+        frames.append(frame._replace(columns=(*frame.columns[:3], port, domain, 0)))
+        assert park(parking, frames[-1])
+    assert forget_parked(parking.head, parking.places, [3, 0], [2]) == 3
+    assert forget_parked(parking.head, parking.places, [3, 0], [2]) == 0
+    assert returned(parking, OWNERS[0]) == [frames[1], frames[4]]
+    fill(parking, 5)
+    assert [park(parking, frame) for frame in (*frames, frames[0])] == [True] * 5 + [False]
+    assert returned(parking, OWNERS[0]) == frames
 
 
 def test_ticks_wrap_around() -> None:
     parking, frame = make_parking(), random_frame(Random(3))
     late = (1 << 32) - 1
     assert park(parking, frame, tick=late)
-    parking.head.state[1:] = parking.head.state[0]
+    fill(parking, 1, late)
     assert not park(parking, frame, tick=5)
     assert late << int(TICK_SHIFT) < 1 << 64
     assert returned(parking, OWNERS[0], tick=late)[0] == frame
