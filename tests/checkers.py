@@ -5,8 +5,10 @@
 Checks of bytes hold for every copy that went out; ``at(port, …)`` narrows them to one port's copy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+from scapy.layers.l2 import Ether
 
 from tests.naive.switch import Outcome
 
@@ -48,6 +50,58 @@ def dropped(reason: str) -> Check:
         assert not passage.outcome.out, "a dropped frame leaves no copy"
 
     return check_drop
+
+
+def refused(reason: str, port: str, frame: bytes) -> Check:
+    """The frame ended here for ``reason``; ``frame`` at ``port`` tells its sender, and nothing else was sent."""
+    return refused_several(reason, (port, frame))
+
+
+def refused_several(reason: str, *sent: tuple[str, bytes]) -> Check:
+    """The frame ended here for ``reason``, and with what else it caused exactly these frames were sent."""
+
+    def check_refusal(passage: Passage) -> None:
+        assert (passage.outcome.verdict, passage.outcome.reason) == ("drop", reason), describe(passage)
+        check_sent(passage, sent)
+
+    return check_refusal
+
+
+def consumed(*sent: tuple[str, bytes]) -> Check:
+    """The fabric took the frame itself, and sent exactly these frames."""
+
+    def check_consumption(passage: Passage) -> None:
+        assert (passage.outcome.verdict, passage.outcome.reason) == ("consume", None), describe(passage)
+        check_sent(passage, sent)
+
+    return check_consumption
+
+
+def forwarded(*sent: tuple[str, bytes]) -> Check:
+    """The frame went on, and with what it caused exactly these frames were sent."""
+
+    def check_passage(passage: Passage) -> None:
+        assert (passage.outcome.verdict, passage.outcome.reason) == ("forward", None), describe(passage)
+        check_sent(passage, sent)
+
+    return check_passage
+
+
+def check_sent(passage: Passage, sent: Sequence[tuple[str, bytes]]) -> None:
+    """Exactly ``sent`` left, by these ports in this order."""
+    found = passage.outcome.out
+    for k, (expected, real) in enumerate(zip(sent, found, strict=False)):
+        if expected != real:
+            message = f"copy {k}\nexpected {expected[0]} {show(expected[1])}\nfound    {real[0]} {show(real[1])}"
+            raise AssertionError(message)
+    assert [port for port, _ in found] == [port for port, _ in sent], (
+        f"sent, port by port; beyond {len(sent)}: {[show(frame) for _, frame in found[len(sent) :]]}"
+    )
+
+
+def show(frame: bytes) -> str:
+    """Return a frame for people, and its bytes."""
+    return f"{Ether(frame)!r}\n         {frame.hex()}"
 
 
 def untouched() -> Check:

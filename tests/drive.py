@@ -7,26 +7,36 @@ was counted; the ``…_phases`` change the configuration under way. Nothing here
 from collections.abc import Sequence
 
 from control.model import Configuration
-from tests.naive.switch import Switch
+from tests.naive.follower import Follower
+from tests.naive.switch import Outcome, Switch
 from tests.runs import CALM, Arrival, Conditions, Phase, Run
 
 DEFAULT_VECTOR = 256
 
 
-def run_naive(configuration: Configuration, arrivals: Sequence[Arrival], conditions: Conditions = CALM) -> Run:
-    """Switch ``arrivals`` in plain Python."""
-    return run_naive_phases([Phase(configuration, arrivals, conditions)])
+def run_naive(
+    configuration: Configuration,
+    arrivals: Sequence[Arrival],
+    conditions: Conditions = CALM,
+    real: Sequence[Outcome] | None = None,
+) -> Run:
+    """Switch ``arrivals`` in plain Python; what is drawn at random is what the ``real`` pipeline has drawn."""
+    return run_naive_phases([Phase(configuration, arrivals, conditions)], real)
 
 
-def run_naive_phases(phases: Sequence[Phase]) -> Run:
+def run_naive_phases(phases: Sequence[Phase], real: Sequence[Outcome] | None = None) -> Run:
     """Switch the arrivals of all ``phases`` in plain Python."""
     twin = Switch(phases[0].configuration)
-    outcomes = []
+    follower = Follower(twin.router) if real is not None else None
+    outcomes: list[Outcome] = []
     for number, phase in enumerate(phases):
         if number:
             twin.reconfigure(phase.configuration)
         twin.down, twin.refusing = phase.conditions.down, phase.conditions.refusing
-        outcomes += [twin.receive(*arrival) for arrival in phase.arrivals]
+        for arrival in phase.arrivals:
+            if follower and real is not None and len(outcomes) < len(real):
+                follower.happened = real[len(outcomes)]
+            outcomes.append(twin.receive(*arrival))
     return Run(outcomes, twin.counters, twin.drops)
 
 

@@ -95,13 +95,15 @@ def carry(engine: Engine, frames: Any, data: Any, first: int, size: int) -> list
     return [outcome_of(engine, i, copies.get(i, {})) for i in range(count)]
 
 
-def take_queued(engine: Engine, forward: Any, counters: Any) -> dict[int, dict[str, bytes]]:
-    """Empty the egress queues as ports do; return the copies of each frame by port."""
+def take_queued(engine: Engine, forward: Any, counters: Any) -> dict[int, dict[str, list[bytes]]]:
+    """Empty the egress queues as ports do; return what each received frame has caused to leave, by port."""
     vector, heads, egress = engine.vector, engine.arena.heads, engine.egress
-    copies: dict[int, dict[str, bytes]] = {}
+    copies: dict[int, dict[str, list[bytes]]] = {}
     for port in map(int, egress.active[: egress.ports]):
         name = engine.names[port]
-        for i in map(int, egress.queue[port, : egress.count[port]]):
+        queue = list(map(int, egress.queue[port, : egress.count[port]]))
+        assert len(queue) == len(set(queue)), "a frame leaves by a port once"
+        for i in queue:
             dressed = dress_frame(vector, heads, forward, port, i)
             if name in engine.refusing:
                 counters.ports[port].transmit_errors += 1
@@ -109,12 +111,18 @@ def take_queued(engine: Engine, forward: Any, counters: Any) -> dict[int, dict[s
                 vector.copies[i] += 1
                 counters.ports[port].tx_packets += 1
                 counters.ports[port].tx_bytes += vector.length[i]
-                assert name not in copies.setdefault(i, {}), "a frame leaves by a port once"
-                copies[i][name] = frame_bytes(engine, i)
+                copies.setdefault(cause_of(vector, i), {}).setdefault(name, []).append(frame_bytes(engine, i))
             undress_frame(vector, heads, i, dressed)
         egress.count[port] = 0
     egress.ports = 0
     return copies
+
+
+def cause_of(vector: Any, i: int) -> int:
+    """Return the frame that came in and caused frame ``i``."""
+    while i >= vector.received:
+        i = int(vector.cause[i])
+    return i
 
 
 def frame_bytes(engine: Engine, i: int) -> bytes:
@@ -126,11 +134,11 @@ def frame_bytes(engine: Engine, i: int) -> bytes:
     return first + arena.tails[tail : tail + int(vector.tail_length[i])].tobytes()
 
 
-def outcome_of(engine: Engine, i: int, copies: dict[str, bytes]) -> Outcome:
-    """Return what became of frame ``i``, its copies in the configuration's order."""
+def outcome_of(engine: Engine, i: int, copies: dict[str, list[bytes]]) -> Outcome:
+    """Return what became of frame ``i``, and what it caused to leave, in the order of the configuration's ports."""
     verdict = int(engine.vector.verdict[i])
     reason = REASON_NAMES[int(engine.vector.reason[i])] if verdict == DROP else None
-    out = tuple((name, copies[name]) for name in engine.names.values() if name in copies)
+    out = tuple((name, copy) for name in engine.names.values() for copy in copies.get(name, ()))
     return Outcome(VERDICT_NAMES[verdict], reason, out)
 
 

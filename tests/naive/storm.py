@@ -15,10 +15,10 @@ NS_PER_S = 10**9
 
 
 class TokenBucket:
-    """Limits frames to ``rate`` a second."""
+    """Limits frames to ``rate`` a second, with ``burst`` at once if that is not a tenth of it."""
 
-    def __init__(self, rate: int) -> None:
-        burst = max(1, rate // 10)
+    def __init__(self, rate: int, burst: int | None = None) -> None:
+        burst = burst or max(1, rate // 10)
         self.cost_ns = NS_PER_S // rate
         self.capacity_ns = burst * NS_PER_S // rate
         self.credit_ns = self.capacity_ns

@@ -22,14 +22,16 @@ Where the specification could be read two ways, this is how it is read:
 """
 
 from collections import Counter
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from control.model import Configuration, Port
+from tests.naive.domains import Domain, classify, domains_of
 from tests.naive.fdb import Fdb
+from tests.naive.frames import FORWARDED, Fate, Frame, Own, Ways
+from tests.naive.router import Router
 from tests.naive.spoof import find_spoofing
 from tests.naive.storm import TokenBucket
-from tests.naive.vlan import Untagged, is_vlan_aware, put_tag, strip_tag, vlans_of
+from tests.naive.vlan import Untagged, put_tag
 
 SHORTEST_FRAME = 14
 LONGEST_FRAME = 9216
@@ -39,7 +41,10 @@ RESERVED_GROUP = b"\x01\x80\xc2\x00\x00"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one frame: ``verdict`` forward or drop, the drop ``reason``, and the copies that went out."""
+    """What became of one frame: ``verdict`` forward, drop or consume, the drop ``reason``, and what went out.
+
+    That is copies of the frame, and whatever else it caused: answers, requests, errors, frames that had to wait.
+    """
 
     verdict: str
     reason: str | None = None
@@ -60,6 +65,7 @@ class Switch:
         self.counters = self.fdb.counters
         self.drops: Counter[tuple[str, str]] = Counter()
         self.buckets: dict[tuple[str, str], TokenBucket] = {}
+        self.router = Router(configuration, Ways(self._send_out, self._send_back))
         for port in configuration.ports:
             self._add_storm_limits(port)
             self._add_static_macs(port)
@@ -68,6 +74,7 @@ class Switch:
         """Put another configuration in force between two frames. Capacities and present ports' storm limits stay."""
         before = {port.name: self._domains_of(port) for port in self.ports.values()}
         self.configuration = configuration
+        self.router.reconfigure(configuration)
         self.ports = {port.name: port for port in configuration.ports}
         after = {port.name: self._domains_of(port) for port in self.ports.values()}
         changed = {name for name in before if before[name] != after.get(name)}
@@ -80,22 +87,27 @@ class Switch:
 
     def receive(self, port_name: str, frame: bytes, now_ns: int) -> Outcome:
         """Switch one frame that came in at ``port_name`` at ``now_ns``, nanoseconds since the epoch."""
-        outcome = self._switch(self.ports[port_name], frame, now_ns)
-        if outcome.reason:
-            self.drops[port_name, outcome.reason] += 1
-        return outcome
+        self.out: list[tuple[str, bytes]] = []
+        self.now_ns = now_ns
+        self.router.begin(now_ns)
+        self._go_on()
+        fate = self._switch(self.ports[port_name], frame, now_ns)
+        if fate.reason:
+            self.drops[port_name, fate.reason] += 1
+        self._go_on()
+        order = list(self.ports)
+        out = tuple(sorted(self.out, key=lambda copy: order.index(copy[0])))
+        return Outcome(fate.verdict, fate.reason, out)
 
-    def _switch(self, port: Port, frame: bytes, now_ns: int) -> Outcome:
+    def _switch(self, port: Port, frame: bytes, now_ns: int) -> Fate:
         reason = find_malformed(frame)
         if reason:
             return drop(reason)
 
-        inside: Untagged | str = Untagged(frame, None, 0)
-        if is_vlan_aware(self.configuration, port.network):
-            inside = strip_tag(port, frame)
-        if isinstance(inside, str):
-            return drop(inside)
-        domain = (port.network, inside.vlan)
+        found = classify(self.configuration, port, frame)
+        if isinstance(found, str):
+            return drop(found)
+        inside, domain = found
 
         reason = find_spoofing(port, inside.frame)
         if reason:
@@ -109,6 +121,23 @@ class Switch:
         if not self.fdb.learn(domain, source, port.name, port.max_macs, now_ns):
             return drop("static_mac_elsewhere")
 
+        fate = self.router.meet(Frame(port, inside, domain))
+        return fate or self._bridge(port, inside, domain, now_ns)
+
+    def _go_on(self) -> None:
+        """Deal with the frames that were caused; those that waited and end now were not dropped before."""
+        while self.router.caused:
+            frame = self.router.caused.popleft()
+            if isinstance(frame, Own):
+                self._send_out(frame.domain, frame.data, frame.priority, None)
+                continue
+            fate = self.router.route(frame)
+            if fate.reason:
+                self.drops[frame.port.name, fate.reason] += 1
+
+    def _bridge(self, port: Port, inside: Untagged, domain: Domain, now_ns: int) -> Fate:
+        destination = inside.frame[0:6]
+        kind = kind_of(destination)
         known_at = self.fdb.find(domain, destination, now_ns) if kind == "unicast" else None
         if known_at:
             return self._forward(port, self.ports[known_at], inside)
@@ -116,7 +145,7 @@ class Switch:
             return drop("storm_unknown_unicast")
         return self._flood(port, domain, inside)
 
-    def _forward(self, port: Port, egress: Port, inside: Untagged) -> Outcome:
+    def _forward(self, port: Port, egress: Port, inside: Untagged) -> Fate:
         if egress == port and not port.hairpin:
             return drop("same_port")
         if self._are_isolated(port, egress):
@@ -125,7 +154,7 @@ class Switch:
             return drop("port_down")
         return self._transmit([egress], inside)
 
-    def _flood(self, port: Port, domain: Hashable, inside: Untagged) -> Outcome:
+    def _flood(self, port: Port, domain: Domain, inside: Untagged) -> Fate:
         members = [p for p in self.ports.values() if self._is_member(p, domain) and (p != port or port.hairpin)]
         allowed = [p for p in members if not self._are_isolated(port, p)]
         if members and not allowed:
@@ -135,19 +164,39 @@ class Switch:
             return drop("no_receiver")
         return self._transmit(receivers, inside)
 
-    def _transmit(self, receivers: list[Port], inside: Untagged) -> Outcome:
-        out = tuple((p.name, put_tag(p, inside)) for p in receivers if p.name not in self.refusing)
-        return Outcome("forward", out=out) if out else drop("transmit_failed")
+    def _transmit(self, receivers: list[Port], inside: Untagged) -> Fate:
+        out = [(p.name, put_tag(p, inside)) for p in receivers if p.name not in self.refusing]
+        self.out += out
+        return FORWARDED if out else drop("transmit_failed")
 
-    def _domains_of(self, port: Port) -> set[Hashable]:
-        if is_vlan_aware(self.configuration, port.network):
-            return {(port.network, vlan) for vlan in vlans_of(port)}
-        return {(port.network, None)}
+    def _send_out(self, domain: Domain, frame: bytes, priority: int, isolated_from: Port | None) -> str | None:
+        """Send a frame of the router's by the forwarding database; return why it did not leave, if it did not."""
+        inside = Untagged(frame, domain.vlan, priority)
+        known_at = None if frame[0] & 1 else self.fdb.find(domain, frame[0:6], self.now_ns)
+        members = [p for p in self.ports.values() if self._is_member(p, domain)]
+        receivers = [p for p in members if known_at is None or p.name == known_at]
+        allowed = [p for p in receivers if isolated_from is None or not self._are_isolated(isolated_from, p)]
+        if receivers and not allowed:
+            return "isolated"
+        up = [p for p in allowed if p.name not in self.down]
+        if not up:
+            return "port_down" if known_at else "no_receiver"
+        return self._transmit(up, inside).reason
 
-    def _is_member(self, port: Port, domain: Hashable) -> bool:
+    def _send_back(self, port: Port, inside: Untagged) -> None:
+        """Send an answer of the router's by the port that asked."""
+        if port.name not in self.down:
+            self._transmit([port], inside)
+
+    def _domains_of(self, port: Port) -> set[Domain]:
+        return domains_of(self.configuration, port)
+
+    def _is_member(self, port: Port, domain: Domain) -> bool:
         return domain in self._domains_of(port)
 
     def _are_isolated(self, port: Port, other: Port) -> bool:
+        if port.network == "" or port.network != other.network:
+            return False
         return not self.configuration.network(port.network).icc and port.endpoint and other.endpoint
 
     def _has_token(self, port: Port, kind: str, now_ns: int) -> bool:
@@ -166,9 +215,9 @@ class Switch:
                 self.fdb.add_static(domain, mac, port.name)
 
 
-def drop(reason: str) -> Outcome:
+def drop(reason: str) -> Fate:
     """Return the end of a frame."""
-    return Outcome("drop", reason)
+    return Fate("drop", reason)
 
 
 def find_malformed(frame: bytes) -> str | None:

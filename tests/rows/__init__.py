@@ -1,6 +1,31 @@
 """Packet tests as rows, by subject: each subject's ``ROWS``, and all of them as ``ALL_ROWS``."""
 
 from tests.rows import ageing, frames, isolation, learning, limits, spoofing, storms, vlan
+from tests.rows.router import (
+    arp,
+    conversations,
+    discovery,
+    errors,
+    fragments,
+    packets,
+    routes,
+    services,
+    sizes,
+    translation,
+)
+
+ROUTER_SUBJECTS = {
+    "arp": arp.ROWS,
+    "discovery": discovery.ROWS,
+    "packets": packets.ROWS,
+    "routes": routes.ROWS,
+    "services": services.ROWS,
+    "sizes": sizes.ROWS,
+    "translation": translation.ROWS,
+    "conversations": conversations.ROWS,
+    "errors": errors.ROWS,
+    "fragments": fragments.ROWS,
+}
 
 SUBJECTS = {
     "frames": frames.ROWS,
@@ -13,3 +38,4 @@ SUBJECTS = {
     "spoofing": spoofing.ROWS,
 }
 ALL_ROWS = [(subject, row) for subject, rows in SUBJECTS.items() for row in rows]
+ROUTER_ROWS = [(subject, row) for subject, rows in ROUTER_SUBJECTS.items() for row in rows]

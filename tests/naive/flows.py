@@ -1,0 +1,123 @@
+"""Connection tracking: which conversations there are, by the tuple of either direction, and how long they live.
+
+A flow lives for the timeout of the state that its last packet left it in; a packet that means nothing to its state
+changes nothing. An expired flow is as if absent. When there are ``limits.flows``, one that is not assured goes for a
+new one; if all are, there is no new one.
+"""
+
+from dataclasses import dataclass, field
+
+from control.model import Timeouts
+from tests.naive.fdb import ticks
+from tests.naive.packet import Packet, Tuple
+from tests.naive.tcp import TIMEOUTS, Connection, read_segment
+from tests.naive.wire import ICMP, ICMPV6, SCTP, TCP, UDP
+
+UNANSWERED_S = 300
+"""How long a connection that was first seen under way lives until the other end is seen."""
+
+
+@dataclass(eq=False)
+class Flow:
+    """``original`` is how its packets come, ``reply`` how answers to what they become will come."""
+
+    original: Tuple
+    reply: Tuple
+    expires: int
+    is_answered: bool = False
+    is_assured: bool = False
+    connection: Connection = field(default_factory=Connection)
+    packets: list[int] = field(default_factory=lambda: [0, 0])
+    octets: list[int] = field(default_factory=lambda: [0, 0])
+
+    def leaves_as(self, direction: int) -> Tuple:
+        """Return what packets of a direction are translated to."""
+        return (self.original if direction else self.reply).reversed()
+
+
+class Flows:
+    """The table."""
+
+    def __init__(self, capacity: int, timeouts: Timeouts) -> None:
+        self.capacity = capacity
+        self.timeouts = timeouts
+        self.halves: dict[Tuple, tuple[Flow, int]] = {}
+
+    def find(self, key: Tuple, tick: int) -> tuple[Flow, int] | None:
+        """Return the flow of a tuple, and the direction that it is of: 0 original, 1 reply."""
+        half = self.halves.get(key)
+        if half and half[0].expires <= tick:
+            self.remove(half[0])
+            return None
+        return half
+
+    def begin(self, original: Tuple, reply: Tuple, packet: Packet, tick: int) -> Flow | None:
+        """Make a flow of its first packet, whose tuples are free; None if the table is full."""
+        if not self._make_room(tick):
+            return None
+        flow = Flow(original, reply, tick)
+        self.halves[original] = flow, 0
+        self.halves[reply] = flow, 1
+        if self._has_segment(packet):
+            flow.connection.begin(read_segment(packet))
+        self._count(flow, 0, packet)
+        flow.expires = tick + self._timeout(flow)
+        return flow
+
+    def track(self, flow: Flow, direction: int, packet: Packet, tick: int) -> bool:
+        """Follow a further packet; False, and nothing was done, if it begins another connection."""
+        if self._has_segment(packet):
+            outcome = flow.connection.track(direction, read_segment(packet))
+            if outcome == "anew":
+                return False
+            self._count(flow, direction, packet)
+            if outcome == "unchanged":
+                return True
+            flow.is_answered |= bool(direction)
+            if flow.connection.state not in ("none", "syn_sent", "syn_sent2", "syn_received") and flow.is_answered:
+                flow.is_assured = True
+        else:
+            self._count(flow, direction, packet)
+            flow.is_answered |= bool(direction)
+            flow.is_assured |= bool(direction)
+        flow.expires = tick + self._timeout(flow)
+        return True
+
+    def remove(self, flow: Flow) -> None:
+        """Take a flow out."""
+        del self.halves[flow.original]
+        self.halves.pop(flow.reply, None)
+
+    def count(self, tick: int) -> int:
+        """Return how many flows there are."""
+        return sum(direction == 0 and flow.expires > tick for flow, direction in self.halves.values())
+
+    def _count(self, flow: Flow, direction: int, packet: Packet) -> None:
+        flow.packets[direction] += 1
+        flow.octets[direction] += len(packet.data)
+
+    def _make_room(self, tick: int) -> bool:
+        if self.count(tick) < self.capacity:
+            return True
+        for flow, _ in list(self.halves.values()):
+            if flow.expires > tick and not flow.is_assured:
+                self.remove(flow)
+                return True
+        return False
+
+    def _has_segment(self, packet: Packet) -> bool:
+        return packet.tuple.protocol == TCP and packet.transport is not None
+
+    def _timeout(self, flow: Flow) -> int:
+        times, protocol = self.timeouts, flow.original.protocol
+        if protocol == TCP:
+            seconds = getattr(times, TIMEOUTS[flow.connection.state])
+            is_silent = flow.connection.state == "established" and not flow.is_answered
+            return ticks(min(seconds, UNANSWERED_S) if is_silent else seconds)
+        if protocol == UDP:
+            return ticks(times.udp_stream_s if flow.is_answered else times.udp_s)
+        if protocol in (ICMP, ICMPV6):
+            return ticks(times.icmp_s)
+        if protocol == SCTP:
+            return ticks(times.sctp_established_s if flow.is_answered else times.sctp_s)
+        return ticks(times.generic_s)

@@ -1,0 +1,69 @@
+"""Makes the twin draw what the real pipeline has drawn: it looks at what that has sent for the frame at hand.
+
+The twin itself holds each draw to be a possible one. What is chosen by a hash must be chosen again the same way: the
+outside address of an inside one (``nat``), and the next hop of a conversation.
+"""
+
+from collections.abc import Callable
+
+from tests.naive.discovery import SOLICITATION, read_arp, read_discovery
+from tests.naive.forwarding import Hop
+from tests.naive.nat import Candidates, keep_or_lowest
+from tests.naive.packet import Packet, Tuple, read_packet
+from tests.naive.router import Router
+from tests.naive.switch import Outcome
+from tests.naive.wire import Address
+
+
+class Follower:
+    """Lends a router its luck; ``happened`` is what the real pipeline did with the frame at hand."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        self.happened = Outcome("forward")
+        self.hops: dict[Tuple, Hop] = {}
+        router.draw = self.draw
+        router.choose = self.choose
+
+    def draw(
+        self, reply: Tuple, candidates: Candidates, is_possible: Callable[[Address, int], bool]
+    ) -> tuple[Address, int] | None:
+        """Return the first possible source of what was sent to the other end."""
+        for packet in self.packets():
+            sent = packet.tuple
+            goes_there = (sent.protocol, sent.destination, sent.dport) == (reply.protocol, reply.source, reply.sport)
+            if goes_there and packet.fragment != "later" and is_possible(sent.source, sent.sport):
+                return sent.source, sent.sport
+        return keep_or_lowest(reply, candidates, is_possible)
+
+    def choose(self, key: Tuple, way: tuple[Hop, ...]) -> Hop:
+        """Return the hop whose neighbour was sent something, or asked for."""
+        if key not in self.hops:
+            told = [hop for hop in way if self.was_told(hop)]
+            self.hops[key] = told[0] if told else way[0]
+        return self.hops[key]
+
+    def was_told(self, hop: Hop) -> bool:
+        """Whether a frame went to a hop's neighbour, or asked for it."""
+        assert hop.domain
+        assert hop.via
+        entry = self.router.neighbours.entries.get((hop.domain, hop.via))
+        return any(
+            (entry is not None and entry.mac == frame[0:6]) or asked_address(frame) == hop.via
+            for _, frame in self.happened.out
+        )
+
+    def packets(self) -> list[Packet]:
+        """Return all packets that were sent."""
+        read = [read_packet(frame) for _, frame in self.happened.out if frame[12:14] in (b"\x08\x00", b"\x86\xdd")]
+        return [packet for packet in read if packet]
+
+
+def asked_address(frame: bytes) -> Address | None:
+    """Return the address that a frame asks for."""
+    arp = read_arp(frame)
+    if arp:
+        return arp.target
+    packet = read_packet(frame) if frame[12:14] == b"\x86\xdd" else None
+    message = read_discovery(packet) if packet else None
+    return message.target if message and not isinstance(message, str) and message.kind == SOLICITATION else None

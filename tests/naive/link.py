@@ -1,0 +1,90 @@
+"""What stations on a link ask and say: ARP and neighbour discovery, answered for the router's addresses."""
+
+from tests.naive.discovery import (
+    ADVERTISEMENT,
+    OVERRIDES,
+    ROUTER_SOLICITATION,
+    SOLICITATION,
+    SOLICITED,
+    Discovery,
+    advertise,
+    advertise_router,
+    read_arp,
+    write_arp,
+)
+from tests.naive.frames import CONSUMED, Fate, Frame
+from tests.naive.interfaces import Interface
+from tests.naive.neighbours import Kind
+from tests.naive.node import Node
+from tests.naive.packet import Packet
+from tests.naive.wire import Address
+
+UNSPECIFIED = {bytes(4), bytes(16)}
+BOTH = SOLICITED | OVERRIDES
+KINDS: dict[int, Kind] = {0: "unsolicited", OVERRIDES: "override", SOLICITED: "solicited", BOTH: "heard"}
+
+
+def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
+    arp = read_arp(frame.data)
+    if arp is None:
+        return None
+    if is_claimed(node, interface, arp.sender, arp.sender_mac):
+        return Fate("drop", "gateway_claimed")
+    to_router = frame.data[0:6] == interface.mac
+    is_ours = arp.sender != arp.target and answers_for(node, frame, interface, arp.target)
+    if arp.sender.packed not in UNSPECIFIED:
+        hear(node, frame, interface, arp.sender, arp.sender_mac, "heard", is_ours)
+    if arp.is_request and is_ours:
+        answer = write_arp(2, interface.mac, arp.target, arp.sender_mac, arp.sender, arp.sender_mac)
+        return node.answer(frame, answer)
+    return CONSUMED if to_router else None
+
+
+def meet_discovery(
+    node: Node, frame: Frame, interface: Interface, packet: Packet, message: Discovery | str
+) -> Fate | None:
+    to_router = frame.data[0:6] == interface.mac
+    if isinstance(message, str):
+        return Fate("drop", "malformed_neighbour") if to_router else None
+    source, mac = packet.tuple.source, message.link_address
+    if message.kind == SOLICITATION:
+        if mac and is_claimed(node, interface, source, mac):
+            return Fate("drop", "gateway_claimed")
+        is_ours = source != message.target and answers_for(node, frame, interface, message.target)
+        if mac:
+            hear(node, frame, interface, source, mac, "heard", is_ours)
+        if is_ours:
+            return node.answer(frame, advertise(frame.data, packet, message, interface.mac))
+    elif message.kind == ADVERTISEMENT:
+        if is_claimed(node, interface, message.target, mac):
+            return Fate("drop", "gateway_claimed")
+        hear(node, frame, interface, message.target, mac, KINDS[message.says & BOTH], False)
+    elif message.kind == ROUTER_SOLICITATION and advertises(interface):
+        if mac:
+            hear(node, frame, interface, source, mac, "heard", True)
+        return node.answer(frame, advertise_router(frame.data, packet, message, interface))
+    return CONSUMED if to_router else None
+
+
+def advertises(interface: Interface) -> bool:
+    """Whether stations there may take the router for theirs: not at the uplink, nor where it speaks no IPv6."""
+    speaks = any(address.version == 6 for address in interface.addresses)
+    return interface.network is not None and speaks
+
+
+def is_claimed(node: Node, interface: Interface, address: Address, mac: bytes | None) -> bool:
+    return mac != interface.mac and node.forwarding.is_local(address, interface)
+
+
+def answers_for(node: Node, frame: Frame, interface: Interface, address: Address) -> bool:
+    if node.forwarding.is_local(address, interface):
+        return True
+    return interface.proxies and all(own.ip != address for own in frame.port.addresses)
+
+
+def hear(
+    node: Node, frame: Frame, interface: Interface, address: Address, mac: bytes | None, kind: Kind, may_create: bool
+) -> None:
+    if node.forwarding.is_on_link(address, interface, frame.domain):
+        key = (frame.domain, address)
+        node.caused += node.neighbours.note(key, mac, kind, may_create, node.tick)

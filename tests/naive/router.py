@@ -1,0 +1,267 @@
+"""The router in plain Python, one frame at a time. It reads the configuration; there are no tables.
+
+``meet`` takes a frame that its port may send and whose source is learned. It returns what became of it, or None for one
+that is bridged. What goes out is told to ``send``, what the router itself says to ``answer``; a frame that must wait is
+kept as it came, and is routed again, wholly, once what it waits for is there.
+
+Everything that decides about a packet is asked before anything changes. The steps are those of ``route``, the first
+that matches wins:
+
+    header, martians, transport header, fragments, conversation, route, service, permission, time to live, size,
+    neighbour, translation, rewriting, the way out
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from control.model import Configuration
+from tests.naive.discovery import read_discovery
+from tests.naive.domains import Domain
+from tests.naive.flows import Flow, Flows
+from tests.naive.forwarding import Hop
+from tests.naive.fragments import Fragments
+from tests.naive.frames import CONSUMED, FORWARDED, Fate, Frame, Own, Ways
+from tests.naive.icmp import NO_ROUTE, PROHIBITED, TIME_EXCEEDED, TOO_BIG, UNREACHABLE
+from tests.naive.interfaces import LINK_LOCAL, Interface
+from tests.naive.link import meet_arp, meet_discovery
+from tests.naive.nat import Draw, keep_or_lowest
+from tests.naive.neighbours import MOST_WAITING, PLACES
+from tests.naive.node import Node
+from tests.naive.packet import Packet, Quote, Tuple, lacks_transport, read_packet, read_quote
+from tests.naive.service import serve
+from tests.naive.translate import cut, decrement_ttl, outer_tuple, translate, translate_error
+from tests.naive.wire import SCTP, Address, ethernet, ethertype_of
+
+MARTIANS: tuple[IPv4Network | IPv6Network, ...] = (
+    *(IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")),
+    *(IPv6Network(text) for text in ("::/128", "::1/128", "ff00::/8", "::ffff:0:0/96")),
+)
+
+
+@dataclass
+class Course:
+    """What is found out about a packet: its flow and its direction in it, or the quote by which it has one; or where
+    its destination is led; and the tuple it will leave with."""
+
+    leaves_as: Tuple
+    flow: Flow | None = None
+    direction: int = 0
+    quote: Quote | None = None
+    is_tracked: bool = False
+    is_redirected: bool = False
+    destination: Address | None = None
+
+
+class Router(Node):
+    """The router of one node. ``draw`` chooses where the router draws, ``choose`` among several next hops."""
+
+    def __init__(self, configuration: Configuration, ways: Ways) -> None:
+        super().__init__(configuration, ways)
+        self.flows = Flows(configuration.limits.flows, configuration.timeouts)
+        self.fragments = Fragments(configuration.limits.fragments, configuration.timeouts.fragment_s)
+        self.draw: Draw = keep_or_lowest
+        self.choose: Callable[[Tuple, tuple[Hop, ...]], Hop] = lambda _, way: way[0]
+        self.timers_ran = -1
+
+    def begin(self, now_ns: int) -> None:
+        """Set the time, and do what timers are due."""
+        self.set_time(now_ns)
+        if self.timers_ran >= self.tick:
+            return
+        self.timers_ran = self.tick
+        asked, returned = self.neighbours.run_timers(self.tick)
+        for (domain, address), entry in asked:
+            self.ask(domain, address, entry)
+        self.caused += returned
+
+    def meet(self, frame: Frame) -> Fate | None:
+        """Take a frame; return what became of it, None if it is to be bridged."""
+        interface = self.by_domain.get(frame.domain)
+        return self._meet(frame, interface) if interface else None
+
+    def _meet(self, frame: Frame, interface: Interface) -> Fate | None:
+        to_router = frame.data[0:6] == interface.mac
+        ethertype = frame.data[12:14]
+        if ethertype == b"\x08\x06":
+            fate = meet_arp(self, frame, interface)
+            return fate or (Fate("drop", "not_routable") if to_router else None)
+        if ethertype == b"\x86\xdd" and (to_router or frame.data[0] & 1):
+            packet = read_packet(frame.data)
+            message = read_discovery(packet) if packet else None
+            if packet and message:
+                return meet_discovery(self, frame, interface, packet, message)
+        if not to_router:
+            return None
+        return self.route(frame) if ethertype in (b"\x08\x00", b"\x86\xdd") else Fate("drop", "not_routable")
+
+    def route(self, frame: Frame) -> Fate:
+        """Take a packet that was sent to the router to where it goes."""
+        entering = self.by_domain[frame.domain]
+        packet = read_packet(frame.data)
+        if packet is None:
+            return Fate("drop", "malformed_packet")
+        if any(self._is_martian(address) for address in (packet.tuple.source, packet.tuple.destination)):
+            return Fate("drop", "martian_address")
+        course = Course(packet.tuple)
+        if self.nat.translates and not entering.serves:
+            if lacks_transport(packet):
+                return Fate("drop", "malformed_transport")
+            if packet.fragment != "whole":
+                outcome, returned, packet = self.fragments.follow(frame.domain, packet, frame, self.tick)
+                self.caused += returned
+                if outcome == "waits":
+                    return CONSUMED
+                if outcome != "follows":
+                    return Fate("drop", {"full": "fragment_table_full", "overlaps": "fragment_overlap"}[outcome])
+            course = self._find_course(packet)
+        fate = self._go(frame, packet, entering, course)
+        if fate is None:
+            fate = self._go(frame, packet, entering, self._find_course(packet))
+        assert fate
+        return fate
+
+    def _is_martian(self, address: Address) -> bool:
+        return any(address in network for network in MARTIANS)
+
+    def _find_course(self, packet: Packet) -> Course:
+        """Find out which conversation a packet belongs to."""
+        half = self.flows.find(packet.tuple, self.tick)
+        if half:
+            return Course(half[0].leaves_as(half[1]), half[0], half[1], is_tracked=True)
+        if packet.is_error:
+            quote = read_quote(packet)
+            half = self.flows.find(quote.towards, self.tick) if quote else None
+            if quote is None or half is None:
+                return Course(packet.tuple)
+            return Course(half[0].leaves_as(half[1]), half[0], half[1], quote=quote)
+        leaves_as = packet.tuple
+        led = self.nat.destination_of(packet.tuple)
+        if led:
+            leaves_as = packet.tuple._replace(destination=led[0], dport=led[1])
+        return Course(leaves_as, is_tracked=True, is_redirected=led is not None)
+
+    def _go(self, frame: Frame, packet: Packet, entering: Interface, course: Course) -> Fate | None:
+        """Take a packet on its course; None if that has ended with it, and another is to be found."""
+        destination = course.leaves_as.destination
+        if course.quote:
+            destination = outer_tuple(packet, course.quote, course.leaves_as).destination
+        way = self.forwarding.find(destination)
+        if not way:
+            return self.refuse(frame, packet, "no_route", NO_ROUTE)
+        hop = way[0] if len(way) == 1 else self.choose(packet.tuple, way)
+        is_link_bound = packet.tuple.source in LINK_LOCAL or packet.tuple.destination in LINK_LOCAL
+        if hop.kind == "local":
+            if is_link_bound and hop.interface != entering:
+                return Fate("drop", "martian_address")
+            return serve(self, frame, packet, entering, hop, course.flow is not None)
+        if is_link_bound:
+            return Fate("drop", "martian_address")
+        if hop.kind == "blackhole":
+            return Fate("drop", "route_blackhole")
+        if hop.kind == "unreachable":
+            return self.refuse(frame, packet, "no_route", UNREACHABLE)
+        assert hop.interface
+        assert hop.domain
+        if course.flow is None and not course.is_redirected:
+            reason = self._find_objection(entering, hop, hop.interface)
+            if reason:
+                return Fate("drop", reason) if entering.is_uplink else self.refuse(frame, packet, reason, PROHIBITED)
+        if packet.ttl <= 1:
+            return self.refuse(frame, packet, "ttl_exceeded", TIME_EXCEEDED)
+        if len(packet.data) > hop.interface.mtu and not packet.may_be_cut:
+            return self.refuse(frame, packet, "packet_too_big", TOO_BIG, hop.interface.mtu)
+        mac = self._find_neighbour(frame, packet, hop.domain, hop.via or destination)
+        if isinstance(mac, Fate):
+            return mac
+        data = self._enter(packet, entering, hop.interface, course)
+        if not isinstance(data, bytes):
+            return data
+        if packet.fragment != "whole" and self.nat.translates and not entering.serves:
+            self.fragments.let_pass(frame.domain, packet)
+        return self._depart(frame, entering, hop.interface, hop.domain, mac, decrement_ttl(data))
+
+    def _find_objection(self, entering: Interface, hop: Hop, leaving: Interface) -> str | None:
+        """Return why a packet of no known conversation may not go from one interface to another."""
+        if entering.serves or leaving.serves:
+            return None
+        if entering.is_uplink:
+            if leaving.is_internal:
+                return "network_internal"
+            return "unsolicited" if leaving.masquerades or leaving.is_uplink else None
+        if leaving.is_uplink:
+            return "network_internal" if entering.is_internal else None
+        return None if hop.is_open or leaving == entering else "networks_isolated"
+
+    def _find_neighbour(self, frame: Frame, packet: Packet, domain: Domain, address: Address) -> bytes | Fate:
+        mac, act = self.neighbours.meet((domain, address), self.tick)
+        if act == "unreachable":
+            return self.refuse(frame, packet, "neighbour_unresolved", UNREACHABLE)
+        if act == "no_room":
+            return Fate("drop", "neighbour_unresolved")
+        entry = self.neighbours.entries[domain, address]
+        if act in ("ask", "probe"):
+            self.ask(domain, address, entry)
+        if mac is not None:
+            return mac
+        if len(entry.waiting) >= MOST_WAITING or self.parked >= PLACES:
+            return Fate("drop", "neighbour_unresolved")
+        entry.waiting.append(frame)
+        return CONSUMED
+
+    @property
+    def parked(self) -> int:
+        """How many frames wait."""
+        return self.neighbours.parked + sum(len(each.waiting) for each in self.fragments.entries.values())
+
+    def _enter(self, packet: Packet, entering: Interface, leaving: Interface, course: Course) -> bytes | Fate | None:
+        """Enter a packet into its flow, made if there is none; return it translated, None if it ends the flow."""
+        if course.quote:
+            return translate_error(packet, course.quote, course.leaves_as)
+        if not course.is_tracked:
+            return packet.data
+        if course.flow and not self.flows.track(course.flow, course.direction, packet, self.tick):
+            self.flows.remove(course.flow)
+            return None
+        if course.flow is None:
+            reply = course.leaves_as.reversed()
+            chosen = self._choose_source(packet.tuple, reply, entering, leaving, course.is_redirected)
+            if chosen is None:
+                return Fate("drop", "nat_exhausted")
+            reply = reply._replace(destination=chosen[0], dport=chosen[1])
+            if self.flows.begin(packet.tuple, reply, packet, self.tick) is None:
+                return Fate("drop", "flow_table_full")
+            course.leaves_as = reply.reversed()
+        if course.leaves_as == packet.tuple:
+            return packet.data
+        ports_change = course.leaves_as[3:] != packet.tuple[3:]
+        if packet.tuple.protocol == SCTP and packet.fragment == "first" and ports_change:
+            return Fate("drop", "malformed_transport")
+        return translate(packet, course.leaves_as)
+
+    def _choose_source(
+        self, original: Tuple, reply: Tuple, entering: Interface, leaving: Interface, is_redirected: bool
+    ) -> tuple[Address, int] | None:
+        if entering.is_uplink:
+            hides = False
+        elif leaving.is_uplink:
+            hides = entering.masquerades or original.source in self.nat.outside_of
+        else:
+            hides = is_redirected and (entering.masquerades or entering == leaving)
+        return self.nat.source_for(original, reply, hides, self._is_free, self.draw)
+
+    def _is_free(self, answer: Tuple) -> bool:
+        return self.flows.find(answer, self.tick) is None
+
+    def _depart(
+        self, frame: Frame, entering: Interface, leaving: Interface, domain: Domain, mac: bytes, data: bytes
+    ) -> Fate:
+        version = data[0] >> 4
+        pieces = [data] if len(data) <= leaving.mtu else cut(data, leaving.mtu)
+        first, *others = [ethernet(mac, leaving.mac, ethertype_of(version), piece) for piece in pieces]
+        isolated_from = frame.port if entering == leaving else None
+        reason = self.ways.out(domain, first, frame.inside.priority, isolated_from)
+        if reason:
+            return Fate("drop", reason)
+        self.caused += [Own(domain, other, frame.inside.priority) for other in others]
+        return FORWARDED

@@ -1,0 +1,1 @@
+"""Rows about the router, by subject."""
