@@ -127,7 +127,7 @@ class Uplink:
     ``host``: the TAP ``ifname`` in the agent's own network namespace, which routes further; ``nic``: the interface
     ``ifname``; ``port``: a port that the configuration names. In every mode ``port`` is one of the configuration's
     ports, which is on no network. ``addresses``: the fabric's own there, which source translation uses; those of a NIC
-    are asked for by DHCP when empty. ``gateway``: one a family.
+    are asked for by DHCP when empty, and ``leased`` then, had or not. ``gateway``: one a family.
     """
 
     mode: Literal["host", "nic", "port"]
@@ -136,6 +136,7 @@ class Uplink:
     port: str = ""
     ifname: str = ""
     mtu: int = DEFAULT_MTU
+    leased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

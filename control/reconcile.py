@@ -14,7 +14,8 @@ keeper, which tries again; it is not planned anew.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from control.model import Configuration, Nic, Pcap, Port, Tap
+from control.model import Configuration, Interface, Nic, Pcap, Port, Tap
+from control.uplink.plan import host_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +145,13 @@ def device_of(port: Port, configuration: Configuration) -> Device:
         make_netns=attachment.make_netns,
         mac=port.mac.hex(":"),
         mtu=configuration.mtu_of(port),
-        addresses=tuple(str(address) for address in port.addresses),
+        addresses=tuple(str(address) for address in _addresses_of(port, configuration)),
     )
+
+
+def _addresses_of(port: Port, configuration: Configuration) -> tuple[Interface, ...]:
+    """Return what is set on a TAP: the port's addresses, but at a host uplink, whose other end is the host."""
+    uplink = configuration.uplink
+    if uplink is not None and uplink.mode == "host" and uplink.port == port.name:
+        return host_end(configuration)
+    return port.addresses

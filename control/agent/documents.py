@@ -51,14 +51,14 @@ def status_document(instance: Instance, run_dir: RunDir) -> Document:
 
 
 def ports_document(instance: Instance) -> list[Document]:
-    """Return every port: as configured, its device's state, and its counters since it was added."""
+    """Return every port but the agent's own: as configured, its device's state, and its counters since it was added."""
     plan, counters = instance.fabric.plan, instance.fabric.port_counters()
     return [
         render_port(port)
         | {"index": plan.ports[port.name].index}
         | _state(instance, port)
         | vars_of(counters.get(port.name, NOTHING_YET))
-        for port in plan.configuration.ports
+        for port in instance.ports
     ]
 
 

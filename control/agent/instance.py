@@ -17,6 +17,7 @@ from control.agent.desired import keep_capacities, ports_named, with_port, witho
 from control.agent.executor import Executor
 from control.agent.keeper import PortKeeper, Surroundings
 from control.agent.namespaces import Namespaces
+from control.agent.outside import Outside
 from control.agent.owners import Owners
 from control.agent.process import ProcessId
 from control.agent.record import AttachedPort, Record, RecordFile
@@ -24,7 +25,7 @@ from control.agent.system import System
 from control.agent.worker import HandedOver
 from control.agent.workers import WorkerPool
 from control.errors import UserError
-from control.model import Configuration, Pcap
+from control.model import Configuration, Pcap, Port
 from control.reconcile import Committed, commit_to, namespaces_of, plan_actions
 
 if TYPE_CHECKING:
@@ -68,11 +69,18 @@ class Instance:
         self._namespaces = Namespaces(system, record, made)
         around = Surroundings(system, self._namespaces, workers, self._watch, self._set_link, self._remember_soon)
         self._executor = Executor(around, fabric.index_of, Committed({}, made))
+        self._outside = Outside(system, record, lambda: self.configuration, self._is_open, self._take_lease)
 
     @property
     def keepers(self) -> Mapping[str, PortKeeper]:
         """The keepers by port name."""
         return self._executor.keepers
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The ports that a user knows of: all but that of the agent's own services."""
+        configuration = self.configuration
+        return tuple(port for port in configuration.ports if port.name != configuration.services)
 
     def is_attached(self, name: str) -> bool:
         """Return whether the port came through the API."""
@@ -86,7 +94,7 @@ class Instance:
     async def bring_up(self, configuration: Configuration) -> None:
         """Put a configuration in force for the first time; UserError if any of its devices cannot be opened."""
         async with self._changing:
-            await self._apply(configuration, strict=True)
+            await self._apply(self._outside.complete(configuration), strict=True)
 
     async def take_over(self, configuration: Configuration, handed_over: HandedOver, before: Record) -> None:
         """Go on where the agent before this one stopped, then put ``configuration`` in force by its difference."""
@@ -99,7 +107,7 @@ class Instance:
             self._executor.adopt(held.values())
             for index in set(handed_over.ports) - set(held):
                 await self.workers.close_port(index)
-            await self._apply(configuration, strict=False)
+            await self._apply(self._outside.complete(configuration), strict=False)
         for entry in self._attached:
             if entry.owner is not None:
                 self._owners.watch(entry.name, entry.owner)
@@ -112,7 +120,7 @@ class Instance:
             attached = ports_named(self.configuration, [port.name for port in self._attached])
             loaded = await asyncio.to_thread(load_configuration, self.path, self.configuration, attached)
             configuration, kept = keep_capacities(loaded.configuration, self.configuration)
-            await self._change(configuration, strict=False)
+            await self._change(self._outside.complete(configuration), strict=False)
             self.warnings = (*loaded.warnings, *kept)
         for warning in self.warnings:
             log.warning("%s", warning)
@@ -160,6 +168,7 @@ class Instance:
         self._owners.close()
         async with self._changing:
             self._watch.close()
+            await self._outside.close()
             await self.workers.stop()
             await self._executor.close()
             self._remember()
@@ -169,12 +178,13 @@ class Instance:
         """Leave workers, devices and namespaces to the next agent."""
         self._owners.close()
         self._watch.close()
+        self._outside.leave()
         self._remember()
         self.workers.hang_up()
 
     def require_port(self, name: str) -> None:
         """Raise NoSuchPortError unless there is a port of that name."""
-        if all(port.name != name for port in self.configuration.ports):
+        if all(port.name != name for port in self.ports):
             raise NoSuchPortError(f"there is no port {name}: `tapestry ports` lists those there are")
 
     def hear_failure(self, index: int, error_number: int) -> None:
@@ -198,11 +208,22 @@ class Instance:
     async def _apply(self, configuration: Configuration, *, strict: bool) -> None:
         plan = plan_actions(self._executor.applied, commit_to(configuration))
         self._executor.check(plan)
+        await asyncio.to_thread(self._outside.check, self.configuration, configuration)
         # In a thread: it waits until every worker has seen the change, and a worker may end meanwhile.
         await asyncio.to_thread(self.fabric.apply, configuration)
         self._remember()
         await self._executor.execute(plan, strict=strict)
         self._remember()
+        await self._outside.settle(configuration)
+
+    async def _take_lease(self) -> None:
+        async with self._changing:
+            if self.state == "stopping":
+                return
+            try:
+                await self._change(self._outside.complete(self.configuration), strict=False)
+            except UserError as error:
+                log.warning("uplink: %s", error)
 
     async def _owner_is_gone(self, name: str) -> None:
         log.info("port %s: the process it was attached for has ended", name)
@@ -214,6 +235,11 @@ class Instance:
     def _set_link(self, port: str, up: bool) -> None:
         with suppress(KeyError):  # A port that is just leaving has no link any more.
             self.fabric.set_link(port, up)
+        self._outside.hear_link(port, up)
+
+    def _is_open(self, port: str) -> bool:
+        keeper = self.keepers.get(port)
+        return keeper is not None and keeper.is_open
 
     def _remember_soon(self) -> None:
         """Write down what the next agent must know, once for changes that come together."""

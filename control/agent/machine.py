@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import fcntl
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_interface
 
-from control.agent.system import LinkChange, Watch
+from control.agent.system import HostSide, LinkChange, Watch
 from control.agent.worker import PortDescriptor
+from control.model import Address
 from control.reconcile import Device
 
 TUNGETIFF = 0x800454D2  # linux/if_tun.h
@@ -60,6 +62,23 @@ class Machine:
         from control.host.namespaces import remove_namespace
 
         remove_namespace(name)
+
+    def host_side(self, before: Mapping[str, str], remember: Callable[[Mapping[str, str]], None]) -> HostSide:
+        from control.uplink.host import HostRouting
+
+        return HostRouting(before, remember)
+
+    def has_ipv6(self) -> bool:
+        from control.uplink.sysctls import has_ipv6
+
+        return has_ipv6()
+
+    def open_services(
+        self, netns: str, ifname: str, router_mac: bytes, addresses: Sequence[Address]
+    ) -> list[socket.socket]:
+        from control.dns.place import open_services
+
+        return open_services(netns, ifname, router_mac, addresses)
 
     def watch_links(self, on_change: Callable[[LinkChange], None]) -> Watch:
         return _LinkWatch(on_change)

@@ -39,7 +39,8 @@ class AttachedPort:
 class Record:
     """``fabric`` is what ``Fabric.snapshot()`` gave; ``open_devices`` are those whose descriptors the workers hold.
 
-    ``configuration`` is the one in force; None before there was one.
+    ``configuration`` is the one in force; None before there was one. ``host_before`` are the host's settings as they
+    were before a host uplink changed them; empty while none has.
     """
 
     workers: tuple[WorkerRecord, ...] = ()
@@ -48,6 +49,7 @@ class Record:
     open_devices: tuple[Device, ...] = ()
     made_namespaces: frozenset[str] = frozenset()
     attached: tuple[AttachedPort, ...] = ()
+    host_before: dict[str, str] = field(default_factory=dict)
 
 
 class RecordFile:
@@ -58,6 +60,11 @@ class RecordFile:
         self._path = path
         self._writing = threading.Lock()
         self.record = record or Record()
+
+    @property
+    def place(self) -> Path:
+        """The directory that the record is in: one instance's alone."""
+        return self._path.parent
 
     def update(self, **changes: Any) -> None:
         """Replace fields of the record, from whatever thread; nothing is written when nothing changes."""
@@ -90,6 +97,7 @@ def _as_record(document: dict[str, Any]) -> Record:
         open_devices=tuple(_device(entry) for entry in document["open_devices"]),
         made_namespaces=frozenset(document["made_namespaces"]),
         attached=tuple(_attached(entry) for entry in document["attached"]),
+        host_before=document.get("host_before", {}),
     )
 
 
@@ -104,6 +112,7 @@ def write_record(path: Path, record: Record) -> None:
         "open_devices": [asdict(device) for device in record.open_devices],
         "made_namespaces": sorted(record.made_namespaces),
         "attached": [asdict(port) for port in record.attached],
+        "host_before": record.host_before,
     }
     temporary = path.with_suffix(".new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:

@@ -90,6 +90,7 @@ class Startup:
             await self._pool.stop()
             for name in sorted(self._record.record.made_namespaces):
                 self._system.remove_namespace(name)
+            self._system.host_side(self._record.record.host_before, lambda _: None).remove()
         self._run_dir.remove()
 
     async def give_up(self) -> None:
@@ -146,7 +147,7 @@ class Startup:
             return Instance(self._config, found.fabric, self._pool, self._system, self._record, self._before)
         fabric = Fabric(configuration.limits, workers=configuration.workers, shared=True)
         # Of an instance that is dead as a whole only the namespaces are left; those still wanted go on.
-        leftover = Record(made_namespaces=self._before.made_namespaces)
+        leftover = Record(made_namespaces=self._before.made_namespaces, host_before=self._before.host_before)
         return Instance(self._config, fabric, self._pool, self._system, self._record, leftover)
 
     async def _start_api(self, instance: "Instance") -> None:

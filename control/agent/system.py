@@ -3,12 +3,15 @@
 Calls about devices and namespaces may block for some milliseconds (netlink, ioctl); the agent makes them from a thread.
 """
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from control.agent.worker import PortDescriptor
+from control.model import Address
 from control.reconcile import Device
+from control.uplink.plan import HostPlan, Lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,26 @@ class Watch(Protocol):
     def close(self) -> None: ...
 
 
+class HostSide(Protocol):
+    """The host's side of a host uplink; see `control.uplink.host`."""
+
+    def check(self, plan: HostPlan, present: Sequence[Lead]) -> None:
+        """Raise UserError if the plan cannot be carried out; ``present`` are the ports that are ours already."""
+        ...
+
+    def apply(self, plan: HostPlan) -> None:
+        """Set everything up; UserError where the host refuses."""
+        ...
+
+    def look_after(self) -> str | None:
+        """Do again what somebody undid; return a sentence about it, None if all is well."""
+        ...
+
+    def remove(self) -> None:
+        """Take everything away and put back what was there."""
+        ...
+
+
 class System(Protocol):
     """The machine. What it cannot do it refuses with a UserError that says what to do."""
 
@@ -62,6 +85,20 @@ class System(Protocol):
         ...
 
     def remove_namespace(self, name: str) -> None: ...
+
+    def host_side(self, before: Mapping[str, str], remember: Callable[[Mapping[str, str]], None]) -> HostSide:
+        """Return the host's side of a host uplink. ``before`` is what ``remember`` was told by an earlier one."""
+        ...
+
+    def has_ipv6(self) -> bool:
+        """Return whether devices in the agent's own namespace may have IPv6 addresses."""
+        ...
+
+    def open_services(
+        self, netns: str, ifname: str, router_mac: bytes, addresses: Sequence[Address]
+    ) -> list[socket.socket]:
+        """Return sockets for the services, UDP and TCP at each address; answers leave by the device, to the router."""
+        ...
 
     def watch_links(self, on_change: Callable[[LinkChange], None]) -> Watch:
         """Start a watcher on the running event loop."""

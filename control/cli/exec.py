@@ -19,6 +19,8 @@ def exec(
 
     Example: tapestry exec alice -- ping -c 3 10.10.0.3
     """
+    from control.cli.networks import network_named
+    from control.cli.resolving import own_files, read_resolv_conf
     from control.client import AgentClient
     from control.host.enter import exec_in_namespace
 
@@ -26,4 +28,5 @@ def exec(
     found = client.port(port)
     if found["kind"] != "tap" or found["tap"]["netns"] is None:
         raise UserError(f"port {port} is in the daemon's own namespace: there is none of its own to run a command in")
-    exec_in_namespace(found["tap"]["netns"], words_of(command), client.status()["pid"])
+    files = own_files(found, network_named(client, found["network"]), (), read_resolv_conf())
+    exec_in_namespace(found["tap"]["netns"], words_of(command), client.status()["pid"], files=files)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 async def say_ready(instance: "Instance", run_dir: RunDir) -> None:
     """Print one line: the instance forwards."""
-    states = [keeper.state.value for keeper in instance.keepers.values()]
+    keepers = (instance.keepers.get(port.name) for port in instance.ports)
+    states = [keeper.state.value for keeper in keepers if keeper is not None]
     workers = len(instance.workers.workers)
     plural = "" if workers == 1 else "s"
     print(
@@ -38,7 +39,7 @@ class Demonstration:
     async def __call__(self, instance: "Instance", run_dir: RunDir) -> None:
         await say_ready(instance, run_dir)
         print("\nThree things to try in another terminal:\n")
-        for purpose, command in things_to_try(instance.configuration.ports):
+        for purpose, command in things_to_try([port for port in instance.ports if port.network]):
             print(f"  {purpose}:\n      {self._tapestry} {command}\n")
         print("Ctrl-C stops it and leaves nothing behind.\n", flush=True)
         if sys.stdout.isatty():

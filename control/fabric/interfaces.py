@@ -72,6 +72,11 @@ def router_mac(node: str, network: str) -> bytes:
     return bytes(octets)
 
 
+def services_mac(node: str) -> bytes:
+    """Return the router's MAC before the agent's services."""
+    return router_mac(node, "\0services")
+
+
 def interface_keys(configuration: Configuration) -> list[InterfaceKey]:
     """Return which interfaces there are."""
     ports = {port.name for port in configuration.ports}
@@ -94,7 +99,7 @@ def plan_interface(
     port = next(port for port in configuration.ports if port.name == name)
     own = (numbers[domains.keys_of(port)[0]],)
     if key == SERVICES_KEY or uplink is None:
-        mac = router_mac(configuration.node, "\0services")
+        mac = services_mac(configuration.node)
         return InterfacePlan(key, number, own, mac, (), (), SERVICES_MTU, SERVES | PROXIES)
     addresses = tuple(interface.ip for interface in uplink.addresses)
     traits = UPLINK | (NODE if uplink.mode == "host" else 0)

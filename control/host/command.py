@@ -8,11 +8,13 @@
 The command is a child in the same process group, so the terminal is its own as well: Ctrl-C and Ctrl-Z reach it from
 there. Signals that somebody sends to us alone are passed on. A block that is left before `release` ends the child.
 
-The namespace has no name and goes with its last process (and what the agent holds in it).
+The namespace has no name and goes with its last process (and what the agent holds in it). The child ends with us even
+if we are killed; what it has started itself does not.
 """
 
 import contextlib
 import errno
+import json
 import os
 import signal
 import sys
@@ -23,6 +25,7 @@ from control.errors import UserError
 from control.host import syscalls
 from control.host.enter import become, join_agent
 from control.host.loopback import bring_loopback_up
+from control.host.own_files import show_own_files
 
 PASSED_ON = (
     signal.SIGINT,
@@ -59,15 +62,16 @@ class StartedCommand:
     ) -> None:
         self.wait()
 
-    def release(self) -> None:
+    def release(self, files: Mapping[str, str] | None = None) -> None:
         """Let the child become its command; what is wrong with that it says itself, and ends with 126 or 127.
 
-        From here to the end of `wait` signals are the command's: ours are blocked, so none slips in between.
+        ``files`` are contents by path that the command sees in place of the machine's. From here to the end of `wait`
+        signals are the command's: ours are blocked, so none slips in between.
         """
         self._mask_before = set(signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED))
-        with contextlib.suppress(BrokenPipeError):  # It was killed: `wait` says so.
-            os.write(self._go, GO)
-        self._close_go()
+        go, self._go = self._go, -1
+        with contextlib.suppress(BrokenPipeError), os.fdopen(go, "wb") as stream:  # If it was killed, `wait` says so.
+            stream.write(GO + json.dumps(dict(files or {})).encode())
 
     def wait(self) -> int:
         """Return the command's exit status as a shell gives it (128 + signal), passing signals on meanwhile.
@@ -110,11 +114,12 @@ def new_namespace_for(
     go_read, go_write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(ready_read)
         os.close(go_write)
-        _run_child(command, agent_pid, environment, ready_write, go_read)
+        _run_child(command, agent_pid, environment, parent, ready_write, go_read)
     os.close(ready_write)
     os.close(go_read)
     with open(ready_read, "rb") as stream:
@@ -127,23 +132,38 @@ def new_namespace_for(
 
 
 def _run_child(
-    command: Sequence[str], agent_pid: int | None, environment: Mapping[str, str] | None, ready: int, go: int
+    command: Sequence[str],
+    agent_pid: int | None,
+    environment: Mapping[str, str] | None,
+    parent: int,
+    ready: int,
+    go: int,
 ) -> None:
     """Never return: become the command, or end."""
     try:
         try:
             _enter_new_namespace(agent_pid)
+            _end_with(parent)  # After that: who changes credentials is let off.
         except UserError as error:
             os.write(ready, str(error).encode())
             os._exit(1)
         os.write(ready, READY)
         os.close(ready)
-        if os.read(go, 1) != GO:
+        with open(go, "rb") as stream:
+            told = stream.read()
+        if not told.startswith(GO):
             os._exit(1)
-        os.close(go)
+        show_own_files(json.loads(told[len(GO) :]))
         become(command, environment)
     finally:
         os._exit(1)  # A fork must not run what its parent would at exit.
+
+
+def _end_with(parent: int) -> None:
+    """Die with the process that waits for us, even one that is killed."""
+    syscalls.end_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:  # It has ended before that.
+        os._exit(1)
 
 
 def _enter_new_namespace(agent_pid: int | None) -> None:

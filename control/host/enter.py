@@ -17,6 +17,7 @@ from typing import NoReturn
 from control.errors import UserError
 from control.host import syscalls
 from control.host.namespaces import describe_namespace, open_namespace
+from control.host.own_files import show_own_files
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
@@ -77,12 +78,15 @@ def exec_in_namespace(
     command: Sequence[str],
     agent_pid: int | None = None,
     environment: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> NoReturn:
     """Become ``command`` inside the port's namespace: exit status, signals and terminal are the command's own.
 
-    UserError if the namespace cannot be entered; a command that cannot be run ends the process with 126 or 127.
+    ``files`` are contents by path that it sees in place of the machine's. UserError if the namespace cannot be entered;
+    a command that cannot be run ends the process with 126 or 127.
     """
     enter_namespace(netns, agent_pid)
+    show_own_files(files or {})
     become(command, environment)
 
 

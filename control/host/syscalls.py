@@ -14,10 +14,13 @@ CLONE_NEWNET = 0x4000_0000
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x4_0000
+MS_SLAVE = 0x8_0000
 MS_SHARED = 0x10_0000
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
 MNT_DETACH = 0x2
+
+PR_SET_PDEATHSIG = 1
 
 SYS_PIDFD_GETFD = 438  # The same number on every architecture.
 
@@ -53,6 +56,14 @@ def mount(source: str, target: str, filesystem: str = "none", flags: int = 0, da
 def unmount(target: str) -> None:
     """Detach the mount at ``target`` at once; what still uses it keeps it."""
     _checked(_libc.umount2(os.fsencode(target), MNT_DETACH), target)
+
+
+def end_with_parent(number: int) -> None:
+    """Have the kernel send this process the signal ``number`` when the thread that forked it ends, however it ends.
+
+    It stays so across execve, except of a program that gives rights (setuid, file capabilities).
+    """
+    _checked(_libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(number), 0, 0, 0), "prctl")
 
 
 def copy_descriptor_of(pid: int, fd: int) -> int:

@@ -8,36 +8,22 @@ its device's namespace.
 import fcntl
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from control.host import syscalls
 from control.host.namespaces import NamespaceIdentity
+from control.host.processes import Holder, command_of, processes
 from control.host.tun import TUN_DEVICE
 
 TUNGETDEVNETNS = 0x54E3  # linux/if_tun.h
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A process that has the TAP open."""
-
-    pid: int
-    command: str
-
-
 def find_tap_holder(ifname: str, namespace: NamespaceIdentity) -> Holder | None:
     """Return a process that holds the TAP ``ifname`` of ``namespace``, or None if no process we may look at does."""
-    for pid in _processes():
+    for pid in processes():
         for fd in _tun_descriptors(pid):
             if _device_name(pid, fd) == ifname and _device_namespace(pid, fd) in (namespace, None):
-                return Holder(pid, _command(pid))
+                return Holder(pid, command_of(pid))
     return None
-
-
-def _processes() -> Iterator[int]:
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            yield int(name)
 
 
 def _tun_descriptors(pid: int) -> Iterator[int]:
@@ -78,13 +64,3 @@ def _device_namespace(pid: int, fd: int) -> NamespaceIdentity | None:
         return NamespaceIdentity(status.st_dev, status.st_ino)
     finally:
         os.close(namespace_fd)
-
-
-def _command(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
-            words = stream.read(200).replace(b"\0", b" ").decode(errors="replace").strip()
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as stream:
-            return words or stream.read().strip()
-    except OSError:
-        return "?"

@@ -1,14 +1,17 @@
 """A machine made of pipes: devices that tests can take away, namespaces that are names in a set."""
 
 import os
+import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from control.agent.system import LinkChange
 from control.agent.worker import PortDescriptor
 from control.errors import UserError
+from control.model import Address
 from control.reconcile import Device
+from control.uplink.plan import HostPlan, Lead
 
 Place = tuple[str | None, str]
 
@@ -33,6 +36,35 @@ class FakeWatch:
 
 
 @dataclass
+class FakeHostSide:
+    """Keeps the plan that is in force. ``refusal`` says why it cannot be; ``undone`` that somebody changed it."""
+
+    plan: HostPlan | None = None
+    before: dict[str, str] = field(default_factory=dict)
+    remember: Callable[[Mapping[str, str]], None] = lambda _: None
+    refusal: str = ""
+    undone: str | None = None
+    applied: int = 0
+
+    def check(self, plan: HostPlan, present: Sequence[Lead]) -> None:
+        if self.refusal:
+            raise UserError(self.refusal)
+
+    def apply(self, plan: HostPlan) -> None:
+        self.plan, self.before = plan, {"ipv4/ip_forward": "0"}
+        self.applied += 1
+        self.remember(self.before)
+
+    def look_after(self) -> str | None:
+        undone, self.undone = self.undone, None
+        return undone
+
+    def remove(self) -> None:
+        self.plan, self.before = None, {}
+        self.remember(self.before)
+
+
+@dataclass
 class FakeSystem:
     """Holds the other end of every device. ``refused`` says why a place cannot be opened; ``opened`` counts."""
 
@@ -45,6 +77,8 @@ class FakeSystem:
     opened: Counter[str] = field(default_factory=Counter)
     restored: Counter[str] = field(default_factory=Counter)
     watches: list[FakeWatch] = field(default_factory=list)
+    host: FakeHostSide = field(default_factory=FakeHostSide)
+    services: list[tuple[str, ...]] = field(default_factory=list)
 
     def open_device(self, device: Device) -> PortDescriptor:
         if device.netns is not None:
@@ -80,6 +114,20 @@ class FakeSystem:
 
     def remove_namespace(self, name: str) -> None:
         self.namespaces.discard(name)
+
+    def host_side(self, before: Mapping[str, str], remember: Callable[[Mapping[str, str]], None]) -> "FakeHostSide":
+        self.host.before, self.host.remember = dict(before), remember
+        return self.host
+
+    def has_ipv6(self) -> bool:
+        return True
+
+    def open_services(
+        self, netns: str, ifname: str, router_mac: bytes, addresses: Sequence[Address]
+    ) -> list[socket.socket]:
+        assert (netns, ifname) in self.devices
+        self.services.append(tuple(map(str, addresses)))
+        return []
 
     def watch_links(self, on_change: Callable[[LinkChange], None]) -> FakeWatch:
         self.watches.append(FakeWatch(self, on_change))

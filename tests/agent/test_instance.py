@@ -18,7 +18,7 @@ from tests.agent.stage import Scene, eventually, stage
 TWO_PORTS = """
 node: n
 workers: 2
-networks: [{name: blue, subnets: [10.0.0.0/24]}]
+networks: [{name: blue, mode: none, subnets: [10.0.0.0/24]}]
 ports:
   - {name: a, network: blue, tap: {netns: na, ifname: eth0, make_netns: true}}
   - {name: b, network: blue, tap: {ifname: tap-b}}
