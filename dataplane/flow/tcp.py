@@ -312,6 +312,9 @@ def answer_direction(record: Any, direction: int, ack: int, window: int) -> None
     sender = record.windows[direction]
     receiver = record.windows[1 - direction]
     receiver.max_end = plus(ack, max(window, 1))
+    edge = plus(sender.end, np.int64(receiver.max_window))
+    if is_after(edge, sender.max_end):
+        sender.max_end = edge
     if direction == REPLY:
         record.reply.max_ack = ack
     else:

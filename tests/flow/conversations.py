@@ -11,13 +11,13 @@ from dataplane.fdb.build import ticks_of
 from dataplane.flow.build import flow_state_name, write_flow_rules
 from dataplane.flow.states import begin_tracking, first_timeout, track_packet
 from dataplane.flow.tables import BEGINS_ANEW, FLOW_RULES_DTYPE
-from dataplane.vector import FRAME_AT, HEAD_BYTES, WHOLE, make_arena, make_vector
+from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, WHOLE, make_arena, make_vector
 from tests.flow.tables import create, make_flows
 
 IPV4_BYTES = 20
 FLAGS = {"F": 0x01, "S": 0x02, "R": 0x04, "P": 0x08, "A": 0x10, "U": 0x20, "E": 0x40, "C": 0x80}
 SECONDS = {name.removesuffix("_s"): seconds for name, seconds in asdict(Timeouts()).items()}
-ARENA = make_arena(1)
+VECTOR, ARENA = make_vector(), make_arena(1)
 
 
 def make_rules(seconds: dict[str, int] = SECONDS) -> Any:
@@ -43,7 +43,7 @@ class Conversation:
     def __init__(self, protocol: int, tick: int = 100) -> None:
         self.protocol, self.tick = protocol, tick
         self.flows, self.rules = make_flows(40), make_rules()
-        self.vector, self.heads = make_vector(), ARENA.heads
+        self.vector, self.heads = VECTOR, ARENA.heads
         self.flow = 0
 
     @property
@@ -84,7 +84,7 @@ class Conversation:
         """Write frame 0: the columns as the parser leaves them, and what follows the IP header."""
         at = FRAME_AT + 14 + IPV4_BYTES
         head = transport[: HEAD_BYTES - 14 - IPV4_BYTES]
-        self.heads[:] = 0xEE
+        self.heads[:SLOT_BYTES] = 0xEE
         self.heads[at : at + len(head)] = np.frombuffer(head, np.uint8)
         self.vector.head_at[0] = FRAME_AT
         self.vector.head_length[0] = 14 + IPV4_BYTES + len(head)

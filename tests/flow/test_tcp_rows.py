@@ -65,7 +65,7 @@ SPECIFICATIONS = {
     """,
     "simultaneous open": """
     > S  1000                  | syn_sent
-    < S  5000                  | simultaneous_open for syn_sent
+    < S  5000                  | simultaneous_open
     > SA 1000 a5001            | syn_received
     < SA 5000 a1001            | syn_received
     > A  1001 a5001 +5         | established *
@@ -73,7 +73,7 @@ SPECIFICATIONS = {
     """,
     "simultaneous open, the reply's side answers first": """
     > S  1000                  | syn_sent
-    < S  5000                  | simultaneous_open for syn_sent
+    < S  5000                  | simultaneous_open
     < SA 5000 a1001            | syn_received
     > A  1001 a5001            | established *
     """,
@@ -266,9 +266,16 @@ SPECIFICATIONS = {
     > S  700000 s4             | established * ignored
     < SA 900000 a700000        | established * ignored
     < SA 900000 a700001 s4     | syn_received *
-    > A  700001 a900001 w4000  | established *
-    < PA 964001 a700001 +10    | established *
-    < PA 964002 a700001 +10    | established * ignored
+    > A  700001 a900001 w5000  | established *
+    < PA 980001 a700001 +10    | established *
+    < PA 980002 a700001 +10    | established * ignored
+    """,
+    "data right behind the answer to a SYN": """
+    > S  1000                  | syn_sent
+    < SA 5000 a1001            | syn_received
+    < PA 13193 a1001 +9        | syn_received
+    < PA 13194 a1001 +9        | syn_received ignored
+    > A  1001 a5001            | established *
     """,
     "nonsense": OPEN
     + """
@@ -308,4 +315,6 @@ def test_rows(name: str, origin: int) -> None:
 
 def lifetime(name: str) -> int:
     """Return for how many ticks a connection lives."""
-    return ticks_of(UNANSWERED_SECONDS) if name == "unanswered" else ticks(f"tcp_{name}")
+    if name == "unanswered":
+        return ticks_of(UNANSWERED_SECONDS)
+    return ticks("tcp_syn_sent" if name == "simultaneous_open" else f"tcp_{name}")
