@@ -85,7 +85,7 @@ def begin_tracking(flows: Any, flow: int, rules: Any, vector: Any, heads: Any, i
     expire_at(record, tick, rules.timeouts[class_ * CLASS_STATES + row])
 
 
-@kernel
+@inlined
 def track_packet(flows: Any, half: int, rules: Any, vector: Any, heads: Any, i: int, tick: int) -> int:
     """Count frame ``i`` as a packet of ``half`` (flow * 2 + direction), and let it change the flow's state.
 

@@ -148,9 +148,9 @@ def track_tcp(record: Any, direction: int, vector: Any, heads: Any, i: int) -> i
         return track_reset(record, direction, heads, at)
     if state in (TCP_SYN_SENT, TCP_SIMULTANEOUS_OPEN):
         return UNCHANGED
-    if direction == REPLY:
-        return track_segment(record, record.reply, record.original, direction, heads, at, kind, payload)
-    return track_segment(record, record.original, record.reply, direction, heads, at, kind, payload)
+    own = record.reply if direction == REPLY else record.original
+    other = record.original if direction == REPLY else record.reply
+    return track_segment(record, own, other, direction, heads, at, kind, payload)
 
 
 @inlined
