@@ -81,8 +81,9 @@ def follow_mapping(nat: Any, conversation: Any, tick: Any) -> bool:
 
 @kernel
 def choose_mapped(nat: Any, flows: Any, conversation: Any, tick: Any) -> int:
-    """Give a conversation the outside end that its sender is mapped to, or else map the sender; OK or NAT_EXHAUSTED.
+    """Give a conversation the outside end that its sender is mapped to, or else map the sender.
 
+    Return OK, NAT_EXHAUSTED, or BEATEN while another worker is at mapping the same sender and does not come to an end.
     Precondition: the address of ``reply.destination`` is the one that new mappings of the sender have. What has no
     ports is not mapped.
     """
@@ -100,7 +101,7 @@ def choose_mapped(nat: Any, flows: Any, conversation: Any, tick: Any) -> int:
         outcome = make_mapping(nat, flows, conversation, tick)
         if outcome != BEATEN:
             return outcome
-    return NAT_EXHAUSTED
+    return BEATEN
 
 
 @inlined

@@ -14,7 +14,7 @@ from nat.tables import ATTEMPTS, NAT_EXHAUSTED, OK
 def open_flow(nat: Any, flows: Any, conversation: Any, translates_source: bool, tick: Any, timeout: int) -> int:
     """Make the flow of a conversation (CONVERSATION_DTYPE) that lives for ``timeout`` ticks from ``tick`` (uint64) on.
 
-    Return the flow, or below 0 TABLE_FULL, BEATEN (another has made it: look it up), NAT_EXHAUSTED or NO_ADDRESS.
+    Return the flow, or below 0 TABLE_FULL, BEATEN (another is making it: look it up), NAT_EXHAUSTED or NO_ADDRESS.
     Precondition: ``original`` is the packet's tuple; ``reply`` the same reversed, its source as
     ``translate_destination`` left it. A sender that is not translated keeps its address, and its port unless the
     answers could be taken for those of another flow.

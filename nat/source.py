@@ -21,8 +21,8 @@ _MAPPED = np.uint64(IPV4_MAPPED_PREFIX >> 32)
 def choose_source(nat: Any, flows: Any, conversation: Any, tick: Any) -> int:
     """Say in ``conversation.reply``'s destination as whom the sender appears outside.
 
-    Return 0, or NAT_EXHAUSTED or NO_ADDRESS. A static pair's inside address has its outside one; others share those of
-    ``sources``, and each of them always has the same (RFC 4787 REQ-2).
+    Return OK, NAT_EXHAUSTED or NO_ADDRESS; where ends are mapped also BEATEN. A static pair's inside address has its
+    outside one; others share those of ``sources``, and each of them always has the same (RFC 4787 REQ-2).
     """
     rules = nat.rules
     original, reply = conversation.original, conversation.reply

@@ -9,7 +9,7 @@ import pytest
 
 from dataplane.flow.kernels import sweep_flows
 from dataplane.flow.records import begin_flow_burst, leave_flows
-from dataplane.flow.tables import ASSURED, CONVERSATION_DTYPE, Flows
+from dataplane.flow.tables import ASSURED, BEATEN, CONVERSATION_DTYPE, Flows
 from dataplane.jit import kernel
 from nat.build import Mapping, NatPlan, Published, read_mappings, write_nat
 from nat.mapping import refresh_mapping
@@ -256,8 +256,9 @@ def test_workers_that_map_the_same_ends_agree(seed: int) -> None:
 
     with ThreadPoolExecutor(WORKERS) as pool:
         assert list(pool.map(work, range(WORKERS))) == [count] * WORKERS
-    assert (outcomes > 0).all()
-    made = flows.records[outcomes.ravel()]
+    # A worker that is stopped while it maps a sender holds the others' next conversations of this sender up.
+    assert set(outcomes[outcomes <= 0].tolist()) <= {BEATEN}
+    made = flows.records[outcomes[outcomes > 0]]
     inside, port = made.original.key.source_low, made.reply.key.word >> np.uint64(32) & np.uint64(0xFFFF)
     pairs = {(int(a), int(p)) for a, p in zip(inside, port, strict=True)}
     assert len(pairs) == senders == len({p for _, p in pairs}), "one port each, and none shared"

@@ -12,8 +12,8 @@ from dataplane.flow.tables import BEATEN, CONVERSATION_DTYPE, TABLE_FULL
 from dataplane.jit import kernel
 from nat.build import NatPlan, Published
 from nat.open import open_flow
-from nat.tables import NAT_EXHAUSTED, NO_ADDRESS
-from tests.flow.tables import find, make_flows, reverse
+from nat.tables import NAT_EXHAUSTED, NO_ADDRESS, Nat
+from tests.flow.tables import Flows, Key, find, make_flows, reverse
 from tests.nat.naive import NaiveNat
 from tests.nat.rules import GRE, ICMP, ICMPV6, SCTP, TCP, UDP, begin, ends, key, make_nat, number
 from tests.scale import JIT_OFF, scaled
@@ -22,12 +22,40 @@ pytestmark = pytest.mark.kernel
 
 OUTSIDE, INSIDE, PEER = (number(each) for each in ("192.0.2.1", "10.0.0.2", "198.51.100.7"))
 OUTSIDE6, INSIDE6, PEER6 = (number(each) for each in ("2001:db8::1", "fd00::2", "2001:db8:9::7"))
-EPHEMERAL = 65536 - 1024
 
 
 def outside_of(reply: Any) -> tuple[int, int]:
     """Return as whom a conversation's sender appears."""
     return ends(reply)[2:]
+
+
+WORKERS = 4
+TIMEOUT = 100
+
+
+@kernel
+def open_all(nat: Any, flows: Any, conversations: Any, outcomes: Any, worker: int, tick: Any) -> int:
+    """Begin every conversation, in bursts as a worker's; ``outcomes`` are as ``open_flow`` returns them."""
+    for n in range(len(conversations)):
+        if n % 20 == 0:
+            begin_flow_burst(flows.head, worker)
+        outcomes[n] = open_flow(nat, flows, conversations[n], True, tick, TIMEOUT)
+    leave_flows(flows.head, worker)
+    return len(conversations)
+
+
+def outside_ports(records: Any) -> Any:
+    """Return the ports as which the senders of flows appear."""
+    return records.reply.key.word >> np.uint64(32) & np.uint64(0xFFFF)
+
+
+def begin_all(nat: Nat, flows: Flows, keys: list[Key]) -> Any:
+    """Begin conversations, all of which must be possible; return their flows' records."""
+    conversations = np.array([(each, reverse(each)) for each in keys], CONVERSATION_DTYPE).view(np.recarray)
+    outcomes = np.zeros(len(keys), np.int64)
+    open_all(nat, flows, conversations, outcomes, 0, np.uint64(1))
+    assert (outcomes > 0).all()
+    return flows.records[outcomes]
 
 
 def test_a_free_port_is_kept_and_one_in_use_is_drawn_from_its_class() -> None:
@@ -140,25 +168,23 @@ def test_who_is_not_translated_keeps_his_port_unless_answers_would_be_mistaken()
 
 def test_an_address_has_all_its_ports_for_each_destination(seed: int) -> None:
     """64,512 conversations, one more is refused; those below 1024 and another destination have their own."""
-    (nat,), flows = make_nat(NatPlan((OUTSIDE,)), seed=seed), make_flows(scaled(66000, jit_off=1100), seed)
-    for port in range(1024, 65536) if not JIT_OFF else range(1, 1024):
-        flow, reply = begin(nat, flows, key(UDP, INSIDE, port, PEER, 53))
-        assert flow > 0
-        assert outside_of(reply) == (OUTSIDE, port)
-    full, free = (40000, 80) if not JIT_OFF else (80, 40000)
+    ports, full, free = (range(1, 1024), 80, 40000) if JIT_OFF else (range(1024, 65536), 40000, 80)
+    (nat,), flows = make_nat(NatPlan((OUTSIDE,)), seed=seed), make_flows(len(ports) + 100, seed)
+    made = begin_all(nat, flows, [key(UDP, INSIDE, port, PEER, 53) for port in ports])
+    assert outside_ports(made).tolist() == list(ports)
     assert begin(nat, flows, key(UDP, INSIDE + 1, full, PEER, 53))[0] == NAT_EXHAUSTED
     assert begin(nat, flows, key(UDP, INSIDE + 1, full, PEER, 53))[0] == NAT_EXHAUSTED, "and at once"
     for other in (key(UDP, INSIDE + 1, free, PEER, 53), key(UDP, INSIDE + 1, full, PEER, 54)):
         assert begin(nat, flows, other)[0] > 0
-    assert begin(nat, flows, key(UDP, INSIDE + 1, full, PEER, 53), tick=1 + 100)[0] > 0, "they have expired"
+    assert begin(nat, flows, key(UDP, INSIDE + 1, full, PEER, 53), tick=1 + TIMEOUT)[0] > 0, "they have expired"
 
 
 @pytest.mark.skipif(JIT_OFF, reason="takes minutes as plain Python")
 def test_sixty_thousand_senders_with_one_port_share_an_address(seed: int) -> None:
     (nat,), flows = make_nat(NatPlan((OUTSIDE,)), seed=seed), make_flows(60_000, seed)
-    outside = [outside_of(begin(nat, flows, key(TCP, INSIDE + n, 40000, PEER, 443))[1]) for n in range(60_000)]
-    assert len(set(outside)) == 60_000
-    assert all(address == OUTSIDE and port >= 1024 for address, port in outside)
+    made = begin_all(nat, flows, [key(TCP, INSIDE + n, 40000, PEER, 443) for n in range(60_000)])
+    assert len(np.unique(outside_ports(made))) == 60_000
+    assert outside_ports(made).min() >= 1024
 
 
 def test_a_full_table_refuses_and_says_so() -> None:
@@ -199,20 +225,6 @@ def test_random_conversations_are_begun_as_the_twin_says(number_of_plan: int, se
         twin.judge(original, flow, reply, tick, translates_source, timeout)
         assert find(flows, original, tick) == flow * 2
         assert find(flows, reply, tick) == flow * 2 + 1
-
-
-WORKERS = 4
-
-
-@kernel
-def open_all(nat: Any, flows: Any, conversations: Any, outcomes: Any, worker: int, tick: Any) -> int:
-    """Begin every conversation, in bursts as a worker's; ``outcomes`` are as ``open_flow`` returns them."""
-    for n in range(len(conversations)):
-        if n % 20 == 0:
-            begin_flow_burst(flows.head, worker)
-        outcomes[n] = open_flow(nat, flows, conversations[n], True, tick, 1 << 20)
-    leave_flows(flows.head, worker)
-    return len(conversations)
 
 
 @pytest.mark.skipif(JIT_OFF, reason="atomic operations need the JIT")
