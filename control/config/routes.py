@@ -86,9 +86,17 @@ def _check_hops(fields: RouteFields, path: Path, reach: Reach, mistakes: Mistake
             mistakes.add(where, "another machine's address", f"{address}, the router's own")
         elif reach.is_known and subnet_of(address, reach.on_link) is None:
             mistakes.add(where, "an address on a link: in a subnet of a network or of the uplink", str(address))
+        elif fields.to is not None and _is_taken_in(address, fields.to, reach):
+            mistakes.add(where, "an address that the route itself does not lead away", f"{address}, within {fields.to}")
         if address in seen:
             mistakes.add(where, "a next hop once", f"{address}, again")
         seen.add(address)
+
+
+def _is_taken_in(hop: Address, to: Subnet, reach: Reach) -> bool:
+    """Whether a route to ``to`` would take the hop's own address from its link."""
+    link = subnet_of(hop, reach.on_link)
+    return link is not None and hop in to and to.prefixlen >= link.prefixlen
 
 
 def _check_network(name: str, path: Path, networks: Networks, mistakes: Mistakes) -> None:

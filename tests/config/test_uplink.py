@@ -160,6 +160,18 @@ ROWS = {
         "4: routes[0].via[1]: expected another machine's address, found 10.10.0.1, the router's own",
         "4: routes[0].via[2]: expected another machine's address, found 169.254.254.2, the router's own",
     ),
+    "next hops that their own route takes away": (
+        BLUE + "routes:\n- {to: 10.10.0.0/24, via: 10.10.0.9}\n- {to: 10.10.0.8/32, via: 10.10.0.8}\n"
+        "- {to: 10.0.0.0/8, via: 10.10.0.9}\n",
+        (
+            "3: routes[0].via[0]: expected an address that the route itself does not lead away, "
+            "found 10.10.0.9, within 10.10.0.0/24"
+        ),
+        (
+            "4: routes[1].via[0]: expected an address that the route itself does not lead away, "
+            "found 10.10.0.8, within 10.10.0.8/32"
+        ),
+    ),
     "routes into networks without a router": (
         PLAIN + "- {name: m}\nroutes:\n- {to: 10.1.0.0/16, network: n}\n- {to: 10.2.0.0/16, network: m}\n",
         "5: routes[0].network: expected a bridged network with a router in it, found n, of mode none",
