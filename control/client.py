@@ -47,12 +47,15 @@ class AgentClient:
         return self._call("GET", "/v1/drops")
 
     def flows(self, limit: int = 0, **criteria: str) -> list[dict[str, Any]]:
-        """Return the conversations that ``criteria`` choose (address, port, protocol, state, network); 0: all."""
-        return self._call("GET", f"/v1/flows?{urlencode(criteria | {'limit': str(limit)})}")
+        """Return the conversations that ``criteria`` choose (address, port, protocol, state, network); 0: all.
+
+        Millions take their time.
+        """
+        return self._call("GET", f"/v1/flows?{urlencode(criteria | {'limit': str(limit)})}", is_long=True)
 
     def kill_flows(self, **criteria: str) -> dict[str, Any]:
         """End the conversations that ``criteria`` choose (a ``number`` too); all if there are none."""
-        return self._call("POST", "/v1/flows/kill", criteria)
+        return self._call("POST", "/v1/flows/kill", criteria, is_long=True)
 
     def routes(self) -> list[dict[str, Any]]:
         return self._call("GET", "/v1/routes")
@@ -94,8 +97,8 @@ class AgentClient:
         finally:
             connection.close()
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
-        connection = self._connect(self._timeout_s)
+    def _call(self, method: str, path: str, body: Any = None, is_long: bool = False) -> Any:
+        connection = self._connect(None if is_long else self._timeout_s)
         try:
             return json.loads(self._request(connection, method, path, body).read())
         except (http.client.HTTPException, OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from dataplane.flow.tables import (
     ASSURED,
     AWAY,
     CLASS_STATES,
+    FLOW_DTYPE,
     GENERIC_CLASS,
     ICMP_CLASS,
     LIVE,
@@ -155,7 +156,7 @@ def read_flows(head: Any, records: Any, tick: int) -> Iterator[FlowEntry]:
     """
     used = int(head.unused[0])
     for first in range(0, used, READ_AT_ONCE):
-        block = np.asarray(records[first : min(first + READ_AT_ONCE, used)]).copy()
+        block = np.array(records[first : min(first + READ_AT_ONCE, used)]).view(FLOW_DTYPE)
         for n in np.flatnonzero(is_there(block, tick)).tolist():
             yield entry_of(first + n, block[n])
 
