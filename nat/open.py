@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dataplane.flow.index import key_hash, prefetch_bucket
 from dataplane.flow.kernels import create_flow
 from dataplane.flow.tables import CLASH
 from dataplane.jit import kernel
@@ -19,6 +20,7 @@ def open_flow(nat: Any, flows: Any, conversation: Any, translates_source: bool, 
     ``translate_destination`` left it. A sender that is not translated keeps its address, and its port unless the
     answers could be taken for those of another flow.
     """
+    prefetch_bucket(flows, key_hash(flows.head, conversation.original))
     for attempt in range(ATTEMPTS):
         outcome = OK
         if translates_source:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dataplane.flow.index import flow_hash
-from dataplane.jit import kernel
+from dataplane.jit import inlined, kernel
 from dataplane.wire import IPV4_MAPPED_PREFIX
 from nat.mapping import choose_mapped
 from nat.ports import choose_port
@@ -15,6 +15,16 @@ from nat.tables import NO_ADDRESS, SOURCES
 _ZERO: Any = np.uint64(0)
 _HALF_WORD = np.uint64(32)
 _MAPPED = np.uint64(IPV4_MAPPED_PREFIX >> 32)
+
+
+@inlined
+def static_outside(rules: Any, high: Any, low: Any) -> Any:
+    """Return where among the static pairs, by their inside addresses, an address stands, or -1.
+
+    Who has a pair appears as its outside address whenever a packet leaves by the uplink, in a network that
+    masquerades or not.
+    """
+    return find_address(rules.inside_high, rules.inside_low, rules.static_pairs, high, low)
 
 
 @kernel
@@ -27,7 +37,7 @@ def choose_source(nat: Any, flows: Any, conversation: Any, tick: Any) -> int:
     rules = nat.rules
     original, reply = conversation.original, conversation.reply
     high, low = original.source_high, original.source_low
-    at = find_address(rules.inside_high, rules.inside_low, rules.static_pairs, high, low)
+    at = static_outside(rules, high, low)
     if at >= 0:
         reply.destination_high = rules.inside_to_high[at]
         reply.destination_low = rules.inside_to_low[at]
