@@ -6,7 +6,6 @@ from tests.naive.icmp import ECHO, NO_PORT, NO_PROTOCOL, echo_reply, may_err, re
 from tests.naive.interfaces import Interface
 from tests.naive.node import Node
 from tests.naive.packet import Packet
-from tests.naive.translate import decrement_ttl
 from tests.naive.wire import ICMP, ICMPV6, TCP, UDP, ethernet, ethertype_of
 
 NAMES_PORT = 53
@@ -45,7 +44,6 @@ def pass_to_services(node: Node, frame: Frame, packet: Packet, hop: Hop) -> Fate
     assert hop.interface
     services = next(each for each in node.interfaces if each.serves)
     port = next(port for port in node.configuration.ports if port.name == node.configuration.services)
-    data = decrement_ttl(packet.data)
-    whole = ethernet(port.mac, hop.interface.mac, ethertype_of(packet.version), data)
+    whole = ethernet(port.mac, hop.interface.mac, ethertype_of(packet.version), packet.data)
     reason = node.ways.out(services.domains[0], whole, frame.inside.priority, None)
     return Fate("drop", reason) if reason else FORWARDED

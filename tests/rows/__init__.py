@@ -7,6 +7,7 @@ from tests.rows.router import (
     discovery,
     errors,
     fragments,
+    networks,
     packets,
     routes,
     services,
@@ -25,6 +26,7 @@ ROUTER_SUBJECTS = {
     "conversations": conversations.ROWS,
     "errors": errors.ROWS,
     "fragments": fragments.ROWS,
+    "networks": networks.ROWS,
 }
 
 SUBJECTS = {

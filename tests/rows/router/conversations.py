@@ -12,15 +12,17 @@ from tests.rows.router.world import (
     OUTSIDE,
     WORLD,
     G,
+    Station,
     arp_reply,
     gives,
     met,
     ping,
+    sent,
     tcp,
     udp,
     world,
 )
-from tests.rows.row import Row, Step
+from tests.rows.row import Row, Step, step
 
 OUT = udp(B1.ip4, FAR)
 ANSWER = udp(FAR, OUTSIDE, 5353, 4000)
@@ -79,7 +81,28 @@ CLOSING = (
 SHORT = world(timeouts=Timeouts(tcp_established_s=600, tcp_close_s=10, tcp_time_wait_s=20))
 KNOWN = met(B1, B2, G)
 
+
+def from_port(station: Station, number: int) -> bytes:
+    """Return a datagram to somebody far away, without a checksum, from this port."""
+    packet = udp(station.ip4, FAR, 0)
+    packet.getlayer(1).chksum = 0
+    frame = bytearray(sent(station, packet))
+    frame[34:36] = number.to_bytes(2, "big")
+    return bytes(frame)
+
+
 ROWS = [
+    Row(
+        "when all low ports to one end are taken one more conversation from a low port is not to be had",
+        WORLD,
+        (
+            *KNOWN,
+            *(step("b1", from_port(B1, number), came_out_of("wan")) for number in range(1, 1024)),
+            step("b2", from_port(B2, 5), dropped("nat_exhausted")),
+            step("b2", from_port(B2, 1024), came_out_of("wan")),
+            gives(B2, udp(B2.ip4, "198.51.100.10", 5), came_out_of("wan")),
+        ),
+    ),
     Row(
         "a datagram that is not answered is remembered for udp_s",
         WORLD,
