@@ -85,7 +85,8 @@ def _keep_closed(plan: HostPlan, closed: Mapping[int, Collection[str]]) -> list[
 
 
 def _lead(plan: HostPlan) -> list[str]:
-    rules = []
+    # The kernel routes 127.0.0.0/8 out of the host if told to, but never ::1: who asks there is refused at once.
+    rules = [f"ip6 daddr {_LOOPBACK[6]} return"]
     for version in plan.versions:
         word, target = _WORD[version], f"dnat {_WORD[version]} to {_of(plan.fabric, version)[0]}"
         family = f"meta nfproto ipv{version}"
@@ -97,9 +98,10 @@ def _lead(plan: HostPlan) -> list[str]:
 def _follow(plan: HostPlan) -> list[str]:
     rules = []
     for version in plan.versions:
-        word, loopback, out = _WORD[version], _LOOPBACK[version], f'oifname "{plan.ifname}"'
+        word, out = _WORD[version], f'oifname "{plan.ifname}"'
         host, reflected, fabric = (_of(each, version)[0] for each in (plan.host, plan.reflected, plan.fabric))
-        rules.append(f"{out} {word} saddr {loopback} snat {word} to {host}")
+        if version == 4:
+            rules.append(f"{out} ip saddr {_LOOPBACK[4]} snat ip to {host}")
         rules.append(f'{out} iifname "{plan.ifname}" meta nfproto ipv{version} snat {word} to {reflected}')
         rules.append(f'oifname != "{plan.ifname}" {word} saddr {fabric} masquerade')
     return rules
