@@ -120,20 +120,19 @@ class Startup:
     async def _take_over(self) -> _Found | None:
         """Adopt the workers that run; None if they are of no use, and then they are gone."""
         from control.fabric import Fabric
+        from dataplane.generation.build import GenerationTimeoutError
         from dataplane.shm import LayoutError
 
         before = self._before
         handed_over = await self._pool.adopt(before.workers) if before.configuration else None
         if handed_over is not None and before.configuration is not None:
             try:
-                fabric = Fabric.attach(handed_over.memory_fd, before.configuration, before.fabric)
-            except LayoutError as error:
+                gone = set(range(before.configuration.workers)) - set(self._pool.workers)
+                fabric = Fabric.attach(handed_over.memory_fd, before.configuration, before.fabric, gone)
+            except (LayoutError, GenerationTimeoutError) as error:
                 os.close(handed_over.memory_fd)
-                log.warning("the workers that run are of another version (%s): they are replaced", error)
+                log.warning("the workers that run cannot be taken over (%s): they are replaced", error)
             else:
-                for index in range(before.configuration.workers):
-                    if index not in self._pool.workers:
-                        fabric.forget_worker(index)
                 return _Found(fabric, handed_over)
         await self._pool.end(before.workers)
         self._pool = self._new_pool()

@@ -6,7 +6,7 @@ VLANs.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -104,10 +104,17 @@ class Fabric:
         """What left in a change that is not finished, None if it is."""
 
     @classmethod
-    def attach(cls, fd: int, configuration: Configuration, snapshot: dict[str, Any]) -> "Fabric":
-        """Take over the tables of an agent that is gone: its memfd, its configuration, and its ``snapshot``."""
+    def attach(
+        cls, fd: int, configuration: Configuration, snapshot: dict[str, Any], gone: Iterable[int] = ()
+    ) -> "Fabric":
+        """Take over the tables of an agent that is gone: its memfd, its configuration, and its ``snapshot``.
+
+        ``gone`` are workers that died with it. GenerationTimeoutError if one that lives is stuck.
+        """
         fabric = cls.__new__(cls)
         fabric.state, fabric.region = attach_state(fd)
+        for worker in gone:
+            fabric.forget_worker(worker)
         before = Numbers(
             ports=snapshot["ports"],
             domains={DomainKey(*key): number for *key, number in snapshot["domains"]},

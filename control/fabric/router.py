@@ -26,11 +26,11 @@ class Router:
     """Writes the routes and next hops of a ``State``, of which it is the only writer."""
 
     def __init__(self, state: Any, route_limit: int) -> None:
-        grace = WorkersGrace(state.control[0])
-        self.hops = NextHopWriter(Hops(state.hops, state.hop_groups, state.hop_spreads), grace)
+        self.grace = WorkersGrace(state.control[0])
+        self.hops = NextHopWriter(Hops(state.hops, state.hop_groups, state.hop_spreads), self.grace)
         self.tables = {
-            4: RouteWriter(Fib(state.fib4_root, state.fib4_units), IPV4_BITS, route_limit, grace),
-            6: RouteWriter(Fib(state.fib6_root, state.fib6_units), IPV6_BITS, route_limit, grace),
+            4: RouteWriter(Fib(state.fib4_root, state.fib4_units), IPV4_BITS, route_limit, self.grace),
+            6: RouteWriter(Fib(state.fib6_root, state.fib6_units), IPV6_BITS, route_limit, self.grace),
         }
         self.routes: dict[Subnet, PlannedRoute] = {}
         self.alone: dict[NextHop, int] = {}
@@ -50,8 +50,10 @@ class Router:
     def take_over(self, routes: Mapping[Subnet, PlannedRoute]) -> None:
         """Begin with what another agent left: these routes, or those of a change that it did not come to write down.
 
-        A group of several next hops that is found again keeps them, and so do its flows.
+        A group of several next hops that is found again keeps them, and so do its flows. What is free may still be read
+        until every worker has begun another burst: GenerationTimeoutError if one does not.
         """
+        self.grace.wait()
         groups = {group: self.hops.members_of(group) for group in self.hops.members}
         several = [(group, members.keys()) for group, members in groups.items() if len(members) > 1]
         self.alone = {next(iter(members)): group for group, members in groups.items() if len(members) == 1}

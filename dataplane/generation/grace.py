@@ -5,8 +5,11 @@ place of something that has gone out of use. The agent counts a turn. Workers no
 all that note it, or sleep, have let go of what was out of use when the turn was counted.
 """
 
+import time
+from collections.abc import Callable
 from typing import Any
 
+from dataplane.generation.build import PATIENCE_S, GenerationTimeoutError
 from dataplane.generation.tables import ASLEEP
 
 
@@ -25,3 +28,12 @@ class WorkersGrace:
         """Whether no worker is in a burst that it began before the period."""
         awake = self.control.in_use != ASLEEP
         return not bool((awake & (self.control.noted_turn < period)).any())
+
+    def wait(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Wait until all periods that were begun are over; GenerationTimeoutError if a worker begins no other burst."""
+        period, waited_s = self.begin(), 0.0
+        while not self.is_over(period):
+            if waited_s > PATIENCE_S:
+                raise GenerationTimeoutError(f"a worker began no burst for {PATIENCE_S:.0f} s")
+            sleep(0.001)
+            waited_s += 0.001

@@ -117,6 +117,16 @@ def test_a_later_agent_finds_routes_as_they_were_and_goes_on(fabric: Fabric, see
         heir.close()
 
 
+def test_a_worker_that_died_in_a_burst_keeps_nobody_from_taking_over(fabric: Fabric, seed: int) -> None:
+    configuration = random_router(Random(seed))
+    fabric.apply(configuration)
+    snapshot, control = fabric.snapshot(), fabric.state.control[0]
+    control.in_use[0], control.noted_turn[0] = control.active[0], 0
+    heir = Fabric.attach(os.dup(fabric.memory_fd), configuration, snapshot, gone=[0])
+    check_routes(heir, Random(seed), 20)
+    heir.close()
+
+
 def test_an_agent_that_died_within_a_change_leaves_routes_that_the_next_puts_right(fabric: Fabric, seed: int) -> None:
     random = Random(seed)
     old, new = random_router(random), random_router(random)

@@ -16,6 +16,7 @@ from dataplane.generation.build import (
     free_copy,
     wait_until_free,
 )
+from dataplane.generation.grace import WorkersGrace
 from dataplane.generation.kernels import enter_generation, leave_generation
 from dataplane.generation.tables import ASLEEP, CONTROL_DTYPE, COPIES, FIRST_GENERATION
 from dataplane.jit import kernel
@@ -155,3 +156,21 @@ def test_a_killed_reader_holds_its_generation_until_it_is_forgotten() -> None:
     forget_worker(control, 0)
     wait_until_free(control, no_sleep)
     os.close(region.fd)
+
+
+def test_a_period_of_grace_is_waited_for_until_every_worker_has_begun_another_burst(control: Any) -> None:
+    grace = WorkersGrace(control)
+    control.in_use[0], control.in_use[1] = control.active[0], control.active[0]
+    waits = iter(range(10))
+
+    def begin_bursts(_seconds: float) -> None:
+        control.noted_turn[next(waits) // 3 % 2] = control.turn[0]
+
+    grace.wait(begin_bursts)
+    assert next(waits) == 4
+
+
+def test_a_worker_that_begins_no_burst_is_not_waited_for_in_vain(control: Any) -> None:
+    control.in_use[0] = control.active[0]
+    with pytest.raises(GenerationTimeoutError, match="began no burst"):
+        WorkersGrace(control).wait(lambda _: None)
