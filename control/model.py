@@ -14,6 +14,9 @@ Interface = IPv4Interface | IPv6Interface
 
 DEFAULT_MTU = 1500
 
+ROUTED_GATEWAYS: tuple[Address, ...] = (IPv4Address("169.254.1.1"), IPv6Address("fe80::1"))
+"""The router's in routed networks besides their gateways: the next hop of endpoints that know of no subnet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

@@ -14,7 +14,7 @@ keeper, which tries again; it is not planned anew.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from control.model import Configuration, Interface, Nic, Pcap, Port, Tap
+from control.model import ROUTED_GATEWAYS, Address, Configuration, Interface, Nic, Pcap, Port, Tap
 from control.uplink.plan import host_end
 
 
@@ -23,7 +23,8 @@ class Device:
     """What one port needs of the system: which device, where, and what is set on it.
 
     ``netns`` None is the agent's own namespace. ``addresses`` are in CIDR form; ``mac`` is aa:bb:cc:dd:ee:ff or empty
-    where the device keeps its own; ``mtu`` is in bytes, 0 where it is not ours to set.
+    where the device keeps its own; ``mtu`` is in bytes, 0 where it is not ours to set. ``gateways``, without a prefix
+    length, are the ways to everywhere else.
     """
 
     port: str
@@ -34,6 +35,7 @@ class Device:
     mac: str = ""
     mtu: int = 0
     addresses: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
 
     @property
     def place(self) -> tuple[str | None, str]:
@@ -146,6 +148,7 @@ def device_of(port: Port, configuration: Configuration) -> Device:
         mac=port.mac.hex(":"),
         mtu=configuration.mtu_of(port),
         addresses=tuple(str(address) for address in _addresses_of(port, configuration)),
+        gateways=tuple(str(gateway) for gateway in _gateways_of(port, attachment, configuration)),
     )
 
 
@@ -155,3 +158,18 @@ def _addresses_of(port: Port, configuration: Configuration) -> tuple[Interface, 
     if uplink is not None and uplink.mode == "host" and uplink.port == port.name:
         return host_end(configuration)
     return port.addresses
+
+
+def _gateways_of(port: Port, attachment: Tap, configuration: Configuration) -> tuple[Address, ...]:
+    """Return where a port's machine sends what is not for its network; nowhere if there is no way out, or if it is not
+    ours to set up."""
+    if not port.network or attachment.netns is None:
+        return ()
+    network = configuration.network(port.network)
+    if network.internal or network.mode == "none":
+        return ()
+    own = {address.version for address in port.addresses}
+    gateways = {gateway.version: gateway for gateway in reversed(network.gateway)}
+    if network.mode == "routed":
+        gateways = {gateway.version: gateway for gateway in ROUTED_GATEWAYS} | gateways
+    return tuple(gateway for version, gateway in sorted(gateways.items()) if version in own)

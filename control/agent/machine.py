@@ -5,7 +5,7 @@ import errno
 import fcntl
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 from control.agent.system import HostSide, LinkChange, Watch
 from control.agent.worker import PortDescriptor
@@ -27,11 +27,15 @@ class Machine:
             return PortDescriptor(nic.fd, "nic", dict(nic.options))
         from control.host.taps import open_tap
 
-        addresses = [ip_interface(address) for address in device.addresses]
-        mac = bytes.fromhex(device.mac.replace(":", ""))
-        return PortDescriptor(
-            open_tap(device.netns, device.ifname, mac=mac, mtu=device.mtu, addresses=addresses).fd, "tap"
+        tap = open_tap(
+            device.netns,
+            device.ifname,
+            mac=bytes.fromhex(device.mac.replace(":", "")),
+            mtu=device.mtu,
+            addresses=[ip_interface(address) for address in device.addresses],
+            gateways=[ip_address(gateway) for gateway in device.gateways],
         )
+        return PortDescriptor(tap.fd, "tap")
 
     def reconfigure_device(self, before: Device, after: Device) -> None:
         from control.agent.readdress import readdress

@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 from control.host.links import LinkSettings, configure_link
 from control.host.namespaces import run_in_namespace
@@ -19,6 +19,7 @@ def _readdress_here(before: Device, after: Device) -> None:
         index = socket.if_nametoindex(after.ifname)
     except OSError:
         return
+    _remove_gateways(index, set(before.gateways) - set(after.gateways))
     _remove_addresses(index, set(before.addresses) - set(after.addresses))
     # As when it was opened: without addresses of ours, a TAP in the agent's own namespace keeps the MAC it has.
     is_ours_to_configure = after.netns is not None or bool(after.addresses)
@@ -26,6 +27,7 @@ def _readdress_here(before: Device, after: Device) -> None:
         mac=bytes.fromhex(after.mac.replace(":", "")) if is_ours_to_configure else b"",
         mtu=after.mtu,
         addresses=[ip_interface(address) for address in after.addresses],
+        gateways=[ip_address(gateway) for gateway in after.gateways],
     )
     configure_link(index, after.ifname, settings)
 
@@ -42,3 +44,13 @@ def _remove_addresses(index: int, addresses: set[str]) -> None:
             except NetlinkError as error:
                 if error.code != errno.EADDRNOTAVAIL:
                     raise
+
+
+def _remove_gateways(index: int, gateways: set[str]) -> None:
+    from pyroute2 import IPRoute
+
+    from control.host.default_route import remove_default_route
+
+    with IPRoute() as route:
+        for gateway in sorted(gateways):
+            remove_default_route(route, index, ip_address(gateway))

@@ -126,7 +126,8 @@ def boot_id() -> str:
 
 
 def _device(entry: dict[str, Any]) -> Device:
-    return Device(**(entry | {"addresses": tuple(entry["addresses"])}))
+    lists = {name: tuple(entry[name]) for name in ("addresses", "gateways")}
+    return Device(**(entry | lists))
 
 
 def _attached(entry: dict[str, Any]) -> AttachedPort:

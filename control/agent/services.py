@@ -5,13 +5,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import blake2b
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from control.agent.system import System
 from control.errors import UserError
-from control.model import Address, Configuration, Port, Tap
+from control.model import ROUTED_GATEWAYS, Address, Configuration, Port, Tap
 
 if TYPE_CHECKING:
     from control.dns.server import NameServer
@@ -20,9 +20,6 @@ log = logging.getLogger(__name__)
 
 NAME = "services"
 IFNAME = "services"
-
-ROUTED_GATEWAY = ip_address("169.254.1.1")
-"""The router's address in routed networks, besides their gateways."""
 
 
 def with_services(configuration: Configuration, run_dir: Path) -> Configuration:
@@ -54,8 +51,8 @@ def service_addresses(configuration: Configuration) -> tuple[Address, ...]:
     """Return the addresses that names are asked for at: every gateway's, once."""
     routed = [network for network in configuration.networks if network.mode == "routed"]
     gateways = [gateway for network in configuration.networks if network.mode != "none" for gateway in network.gateway]
-    found = dict.fromkeys([*gateways, *([ROUTED_GATEWAY] if routed else [])])
-    return tuple(address for address in found if not address.is_link_local or address == ROUTED_GATEWAY)
+    found = dict.fromkeys([*gateways, *(ROUTED_GATEWAYS if routed else ())])
+    return tuple(address for address in found if address.version == 4 or not address.is_link_local)
 
 
 class Services:

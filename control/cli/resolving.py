@@ -5,10 +5,11 @@ from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
+from control.model import ROUTED_GATEWAYS
+
 RESOLV_CONF = "/etc/resolv.conf"
 HOSTS = "/etc/hosts"
 
-ROUTED_GATEWAY = "169.254.1.1"
 _KEPT = ("search", "domain")
 
 
@@ -32,7 +33,7 @@ def own_files(
 def gateways_of(network: Mapping[str, Any]) -> list[str]:
     """Return where names are asked for in a network."""
     gateways = [str(gateway) for gateway in network["gateway"]]
-    return gateways or ([ROUTED_GATEWAY] if network["mode"] == "routed" else [])
+    return gateways or ([str(ROUTED_GATEWAYS[0])] if network["mode"] == "routed" else [])
 
 
 def render_resolv_conf(resolvers: Sequence[str], present: str) -> str:

@@ -5,18 +5,15 @@ In a routed network the one interface lies in the domain of every port.
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv6Address, IPv6Network
 from typing import Literal, NamedTuple
 
 from control.fabric.domains import DomainKey, Domains, has_gateway
-from control.model import Address, Configuration, Network
+from control.model import ROUTED_GATEWAYS, Address, Configuration, Network
 from dataplane.interfaces.tables import ANSWERS_NAMES, INTERNAL, MASQUERADES, NODE, PREFIXES, PROXIES, SERVES, UPLINK
 
 FIRST_INTERFACE = 1
 SERVICES_MTU = 1500
-
-ROUTED_GATEWAYS: tuple[Address, ...] = (IPv4Address("169.254.1.1"), IPv6Address("fe80::1"))
-"""The router's in routed networks besides their gateways: the next hop of endpoints that know of no subnet."""
 
 _LOCAL_BIT = 0x02
 _GROUP_BIT = 0x01

@@ -6,12 +6,14 @@ called from a thread that runs an event loop. One question takes about 2 ms.
 
 import errno
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from control.errors import UserError
+from control.host.default_route import set_default_route
 from control.host.namespaces import describe_namespace, run_in_namespace
-from control.model import Interface
+from control.model import Address, Interface
 
 # linux/if.h
 IFF_UP = 0x1
@@ -59,11 +61,15 @@ class LinkCounters:
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """What `configure_link` sets; an empty ``mac`` leaves the address that the device has. ``mtu`` in bytes."""
+    """What `configure_link` sets; an empty ``mac`` leaves the address that the device has. ``mtu`` in bytes.
+
+    ``gateways`` are the next hops to everywhere else, one a family at most.
+    """
 
     mac: bytes = b""
     mtu: int = 1500
     addresses: Sequence[Interface] = ()
+    gateways: Sequence[Address] = ()
 
 
 def list_links(netns: str | None = None) -> list[Link]:
@@ -94,11 +100,14 @@ def set_link_up(netns: str | None, ifname: str, up: bool = True) -> None:
 def configure_link(index: int, name: str, settings: LinkSettings) -> None:
     """Set MAC, MTU and addresses of the interface and set it up, in the calling thread's namespace.
 
-    Addresses that it has already stay. IPv6 addresses skip duplicate address detection: they work at once.
+    Addresses that it has already stay. IPv6 addresses skip duplicate address detection: they work at once; and they are
+    all that there are, no router's advertisement adds to them. Whoever has a way out by another device keeps that.
     """
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 
+    if any(address.version == 6 for address in settings.addresses):
+        _forgo_advertised_addresses(name)
     with IPRoute() as route:
         attributes: dict[str, Any] = {"index": index, "mtu": settings.mtu, "state": "up"}
         if settings.mac:
@@ -112,6 +121,17 @@ def configure_link(index: int, name: str, settings: LinkSettings) -> None:
                 _add_address(route, index, address)
             except NetlinkError as error:
                 raise UserError(_address_refused(name, address, error)) from error
+        for gateway in settings.gateways:
+            try:
+                set_default_route(route, index, gateway)
+            except NetlinkError as error:
+                raise UserError(f"cannot lead '{name}' out by {gateway}: {_reason(error)}") from error
+
+
+def _forgo_advertised_addresses(name: str) -> None:
+    # A kernel without IPv6 refuses the addresses themselves, in words.
+    with suppress(OSError), open(f"/proc/sys/net/ipv6/conf/{name}/autoconf", "w", encoding="ascii") as stream:
+        stream.write("0")
 
 
 def _add_address(route: Any, index: int, address: Interface) -> None:

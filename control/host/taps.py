@@ -28,7 +28,7 @@ from control.host.links import LinkSettings, _ask_for_link, configure_link, is_t
 from control.host.namespaces import NamespaceIdentity, describe_namespace, identify_namespace, run_in_namespace
 from control.host.tap_holders import find_tap_holder
 from control.host.tun import TapDescriptor, attach_tap, require_tun_device
-from control.model import Interface
+from control.model import Address, Interface
 
 IFNAME_BYTES = 15
 """IFNAMSIZ without the terminating zero."""
@@ -46,19 +46,26 @@ class OpenTap:
 
 
 def open_tap(
-    netns: str | None, ifname: str, *, mac: bytes = b"", mtu: int = 1500, addresses: Sequence[Interface] = ()
+    netns: str | None,
+    ifname: str,
+    *,
+    mac: bytes = b"",
+    mtu: int = 1500,
+    addresses: Sequence[Interface] = (),
+    gateways: Sequence[Address] = (),
 ) -> OpenTap:
     """Make the TAP ``ifname`` in the namespace or attach to the one there, configure it and set it up.
 
-    In a namespace given by name or path it gets ``mac`` (six bytes; empty: the kernel's choice) and ``addresses``. In
-    the agent's own (None) without addresses only the MTU is set: whoever prepared the machine decides the rest.
+    In a namespace given by name or path it gets ``mac`` (six bytes; empty: the kernel's choice), ``addresses`` and
+    default routes by ``gateways``. In the agent's own (None) without addresses only the MTU is set: whoever prepared
+    the machine decides the rest.
     UserError: no such namespace, no /dev/net/tun, not permitted, the name is taken or not a name, the TAP is held.
     """
     require_interface_name(ifname)
     namespace = identify_namespace(netns)
     require_tun_device()
     is_ours_to_configure = netns is not None or bool(addresses)
-    settings = LinkSettings(mac=mac if is_ours_to_configure else b"", mtu=mtu, addresses=addresses)
+    settings = LinkSettings(mac=mac if is_ours_to_configure else b"", mtu=mtu, addresses=addresses, gateways=gateways)
     return run_in_namespace(netns, lambda: _open_here(netns, namespace, ifname, settings))
 
 
