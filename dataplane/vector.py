@@ -85,9 +85,15 @@ VECTOR_DTYPE: Final = np.dtype(
         ("reason", *column("u1")),
         ("copies", *column("u2")),
         ("cause", *column("u2")),
+        # What it wants of the router, the interface it came in by, the next-hop group of its destination.
+        ("errand", *column("u1")),
+        ("interface", *column("u2")),
+        ("route_group", *column("u4")),
         # Scratch that one stage leaves for its own second pass.
         ("source_bucket", *column("u4")),
         ("destination_bucket", *column("u4")),
+        ("flow_hash", *column("u8")),
+        ("waiting", *column("u2")),
     ],
     align=True,
 )

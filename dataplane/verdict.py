@@ -48,6 +48,27 @@ ISOLATED: Final = 15
 PORT_DOWN: Final = 16
 NO_RECEIVER: Final = 17
 TRANSMIT_FAILED: Final = 18
+NOT_ROUTABLE: Final = 19
+MALFORMED_NEIGHBOUR: Final = 20
+GATEWAY_CLAIMED: Final = 21
+MALFORMED_PACKET: Final = 22
+MARTIAN_ADDRESS: Final = 23
+MALFORMED_TRANSPORT: Final = 24
+NO_ROUTE: Final = 25
+ROUTE_BLACKHOLE: Final = 26
+TTL_EXCEEDED: Final = 27
+PACKET_TOO_BIG: Final = 28
+NETWORKS_ISOLATED: Final = 29
+NETWORK_INTERNAL: Final = 30
+UNSOLICITED: Final = 31
+UNRELATED_ERROR: Final = 32
+NO_SERVICE: Final = 33
+NEIGHBOUR_UNRESOLVED: Final = 34
+FLOW_TABLE_FULL: Final = 35
+NAT_EXHAUSTED: Final = 36
+FRAGMENT_TABLE_FULL: Final = 37
+FRAGMENT_OVERLAP: Final = 38
+BURST_FULL: Final = 39
 
 DROP_REASONS: Final = (
     DropReason(RUNT, "runt", "shorter than an Ethernet header (14 bytes)"),
@@ -74,6 +95,29 @@ DROP_REASONS: Final = (
     DropReason(PORT_DOWN, "port_down", "the port of its destination is down"),
     DropReason(NO_RECEIVER, "no_receiver", "flooded, and no other port is there to receive it"),
     DropReason(TRANSMIT_FAILED, "transmit_failed", "every port it should leave by refused it"),
+    DropReason(NOT_ROUTABLE, "not_routable", "sent to the router's MAC, and neither IPv4, IPv6 nor ARP"),
+    DropReason(MALFORMED_NEIGHBOUR, "malformed_neighbour", "a neighbour discovery message that RFC 4861 has discarded"),
+    DropReason(GATEWAY_CLAIMED, "gateway_claimed", "somebody else claims the gateway's address"),
+    DropReason(MALFORMED_PACKET, "malformed_packet", "its IP header is wrong: version, length or checksum"),
+    DropReason(
+        MARTIAN_ADDRESS, "martian_address", "from or to an address that no router forwards (RFC 1812 5.3.7, RFC 4291)"
+    ),
+    DropReason(MALFORMED_TRANSPORT, "malformed_transport", "ends inside its transport header"),
+    DropReason(NO_ROUTE, "no_route", "no route leads to its destination"),
+    DropReason(ROUTE_BLACKHOLE, "route_blackhole", "the route to its destination is a blackhole"),
+    DropReason(TTL_EXCEEDED, "ttl_exceeded", "its time to live (hop limit) is used up"),
+    DropReason(PACKET_TOO_BIG, "packet_too_big", "larger than the MTU of its way out, and may not be fragmented"),
+    DropReason(NETWORKS_ISOLATED, "networks_isolated", "between two networks, and no static route says that it may"),
+    DropReason(NETWORK_INTERNAL, "network_internal", "out of an internal network, or into one"),
+    DropReason(UNSOLICITED, "unsolicited", "from outside to what is neither published nor a reply"),
+    DropReason(UNRELATED_ERROR, "unrelated_error", "an ICMP error about a packet of no known flow"),
+    DropReason(NO_SERVICE, "no_service", "to an address of the router's own, where nothing serves it"),
+    DropReason(NEIGHBOUR_UNRESOLVED, "neighbour_unresolved", "its next hop does not answer, or too many packets wait"),
+    DropReason(FLOW_TABLE_FULL, "flow_table_full", "a new flow, and the flow table holds no more"),
+    DropReason(NAT_EXHAUSTED, "nat_exhausted", "a new flow, and no translated port is free for it"),
+    DropReason(FRAGMENT_TABLE_FULL, "fragment_table_full", "a fragment, and no more of them can be kept track of"),
+    DropReason(FRAGMENT_OVERLAP, "fragment_overlap", "a fragment that overlaps another of its packet (RFC 5722)"),
+    DropReason(BURST_FULL, "burst_full", "the burst had no room left for a frame that it causes"),
 )
 
 REASON_NAMES: Final = {reason.number: reason.name for reason in DROP_REASONS}

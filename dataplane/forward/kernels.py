@@ -39,25 +39,38 @@ def forward_frames(vector: Any, tables: Any, egress: Any) -> None:
     """
     prefetch_buckets(vector, tables.fdb)
     for i in range(vector.count):
-        if vector.verdict[i] != FORWARD:
-            continue
-        in_port = vector.in_port[i]
-        domain = np.uint64(vector.domain[i]) << DOMAIN_SHIFT
-        now = (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
-        seen = value_of(tables.fdb.rules, in_port, now)
-        if not learn_source(tables.fdb, domain | vector.source_mac[i], vector.source_bucket[i], in_port, seen, now):
-            drop(vector, i, STATIC_MAC_ELSEWHERE)
-            continue
-        if vector.destination_mac[i] & MAC_GROUP_BIT:
-            flood_frame(vector, tables.forward, tables.switches, egress, i)
-            continue
-        value = find_value(tables.fdb, domain | vector.destination_mac[i], vector.destination_bucket[i])
-        if value != ABSENT and is_valid(tables.fdb.rules, value, now):
-            send_frame(vector, tables.forward, tables.switches, egress, i, port_of(value))
-        elif may_flood(vector, tables, i):
-            flood_frame(vector, tables.forward, tables.switches, egress, i)
-        else:
-            drop(vector, i, STORM_UNKNOWN_UNICAST)
+        if vector.verdict[i] == FORWARD and learn_frame(vector, tables, i):
+            bridge_frame(vector, tables, egress, i)
+
+
+@inlined
+def learn_frame(vector: Any, tables: Any, i: int) -> bool:
+    """Learn where frame ``i``'s source is; False if it may not be there, and the frame was dropped."""
+    in_port = vector.in_port[i]
+    key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.source_mac[i]
+    now = (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
+    seen = value_of(tables.fdb.rules, in_port, now)
+    if learn_source(tables.fdb, key, vector.source_bucket[i], in_port, seen, now):
+        return True
+    drop(vector, i, STATIC_MAC_ELSEWHERE)
+    return False
+
+
+@inlined
+def bridge_frame(vector: Any, tables: Any, egress: Any, i: int) -> None:
+    """Queue frame ``i`` for where its destination is, in its own domain."""
+    if vector.destination_mac[i] & MAC_GROUP_BIT:
+        flood_frame(vector, tables.forward, tables.switches, egress, i)
+        return
+    key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.destination_mac[i]
+    value = find_value(tables.fdb, key, vector.destination_bucket[i])
+    now = (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
+    if value != ABSENT and is_valid(tables.fdb.rules, value, now):
+        send_frame(vector, tables.forward, tables.switches, egress, i, port_of(value))
+    elif may_flood(vector, tables, i):
+        flood_frame(vector, tables.forward, tables.switches, egress, i)
+    else:
+        drop(vector, i, STORM_UNKNOWN_UNICAST)
 
 
 @kernel

@@ -67,25 +67,43 @@ def step_down(units: Any, word: int, entry: int) -> int:
 
 
 @inlined
+def root_word4(fib: Any, address: int) -> int:
+    """Return the root's word for an IPv4 address (uint32 in host order)."""
+    return fib.root[np.int64(np.uint64(address) >> _ROOT_OF_32)]
+
+
+@inlined
+def root_word6(fib: Any, high: int) -> int:
+    """Return the root's word for an IPv6 address, by its upper half."""
+    return fib.root[np.int64(np.uint64(high) >> _ROOT_OF_64)]
+
+
+@inlined
+def keep_group(word: int) -> int:
+    """Return the next-hop group of a leaf's word."""
+    return word & _GROUP
+
+
+@inlined
 def find_route4(fib: Any, address: int) -> int:
     """Return the next-hop group for an IPv4 address (uint32 in host order), 0 if no route covers it."""
-    word = fib.root[np.int64(np.uint64(address) >> _ROOT_OF_32)]
+    word = root_word4(fib, address)
     depth = ROOT_BITS
     while word & _NODE and depth < IPV4_BITS:
         word = step_down(fib.units, word, entry4(address, depth))
         depth += STRIDE
-    return word & _GROUP
+    return keep_group(word)
 
 
 @inlined
 def find_route6(fib: Any, high: int, low: int) -> int:
     """Return the next-hop group for an IPv6 address (two uint64 in host order), 0 if no route covers it."""
-    word = fib.root[np.int64(np.uint64(high) >> _ROOT_OF_64)]
+    word = root_word6(fib, high)
     depth = ROOT_BITS
     while word & _NODE and depth < IPV6_BITS:
         word = step_down(fib.units, word, entry6(high, low, depth))
         depth += STRIDE
-    return word & _GROUP
+    return keep_group(word)
 
 
 @kernel
@@ -97,7 +115,7 @@ def find_routes4(fib: Any, address: Any, group: Any, waiting: Any, count: int) -
     """
     left = 0
     for i in range(count):
-        word = fib.root[np.int64(np.uint64(address[i]) >> _ROOT_OF_32)]
+        word = root_word4(fib, address[i])
         left = note_word(fib.units, group, waiting, i, left, word)
     depth = ROOT_BITS
     while left > 0 and depth < IPV4_BITS:
@@ -120,7 +138,7 @@ def find_routes6(fib: Any, high: Any, low: Any, group: Any, waiting: Any, count:
     """
     left = 0
     for i in range(count):
-        word = fib.root[np.int64(high[i] >> _ROOT_OF_64)]
+        word = root_word6(fib, high[i])
         left = note_word(fib.units, group, waiting, i, left, word)
     depth = ROOT_BITS
     while left > 0 and depth < IPV6_BITS:

@@ -1,0 +1,128 @@
+"""Which conversation a packet belongs to, on nodes that translate addresses; nothing is written but the way."""
+
+from typing import Any
+
+import numpy as np
+from nat.destination import translate_destination
+
+from dataplane.flow.index import key_hash
+from dataplane.flow.kernels import find_half
+from dataplane.flow.tables import (
+    DESTINATION_PORT_SHIFT,
+    NO_HALF,
+    PROTOCOL_SHIFT,
+    SOURCE_PORT_SHIFT,
+)
+from dataplane.jit import inlined, kernel
+from dataplane.router.lookahead import hash_of_packet, word_of_packet
+from dataplane.router.tables import KNOWN, NEW, RELATED, UNTRACKED
+from dataplane.vector import LATER_FRAGMENT, WHOLE
+from dataplane.wire import PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
+from nat.errors import read_quote
+from nat.tables import NO_ERROR, QUOTES_PACKET
+
+_PORT = np.uint64(0xFFFF)
+_PROTOCOL = np.uint64(0xFF)
+
+
+@inlined
+def lacks_transport(vector: Any, i: int) -> bool:
+    """Whether frame ``i`` ends inside the transport header that its protocol must have."""
+    if vector.transport_at[i] != 0 or vector.fragment[i] == LATER_FRAGMENT:
+        return False
+    protocol = vector.protocol[i]
+    if protocol == PROTOCOL_ICMP:
+        return not vector.is_ipv6[i]
+    if protocol == PROTOCOL_ICMPV6:
+        return vector.is_ipv6[i] != 0
+    return protocol in (PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP)
+
+
+@inlined
+def reversed_word(word: Any) -> Any:
+    """Return the last word of the tuple of packets that go the other way."""
+    return (
+        ((word >> DESTINATION_PORT_SHIFT) & _PORT) << SOURCE_PORT_SHIFT
+        | (word >> SOURCE_PORT_SHIFT) << DESTINATION_PORT_SHIFT
+        | ((word >> PROTOCOL_SHIFT) & _PROTOCOL) << PROTOCOL_SHIFT
+    )
+
+
+@inlined
+def copy_reversed(key: Any, target: Any) -> None:
+    """Write into ``target`` the tuple of packets that go the other way."""
+    target.source_high, target.source_low = key.destination_high, key.destination_low
+    target.destination_high, target.destination_low = key.source_high, key.source_low
+    target.word = reversed_word(key.word)
+
+
+@inlined
+def find_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> None:
+    """Fill ``router.way`` for frame ``i``: its standing, its half, and where it really goes.
+
+    Reads: the packet's columns, of which ports and protocol of later fragments are known by now; the flow table; what
+    is published. The quick case is a packet of a known flow.
+    """
+    way = router.way
+    original = way.conversation.original
+    original.source_high, original.source_low = vector.source_high[i], vector.source_low[i]
+    original.destination_high, original.destination_low = vector.destination_high[i], vector.destination_low[i]
+    original.word = word_of_packet(vector, i)
+    hashed = vector.flow_hash[i]
+    if vector.fragment[i] != WHOLE:
+        hashed = hash_of_packet(vector, router.flows.head, i)
+    way.half = find_half(router.flows, original, hashed, tick)
+    way.is_redirected = 0
+    if way.half != NO_HALF:
+        way.standing = KNOWN
+        flow = router.flows.records[way.half >> 1]
+        if way.half & 1:
+            copy_reversed(flow.original.key, way.leaves_as)
+        else:
+            copy_reversed(flow.reply.key, way.leaves_as)
+        way.destination_high = way.leaves_as.destination_high
+        way.destination_low = way.leaves_as.destination_low
+        return
+    begin_conversation(vector, heads, router, i, tick)
+
+
+@kernel
+def begin_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> None:
+    """Fill ``router.way`` for a packet of no known flow: an ICMP error, or the first of a conversation."""
+    way = router.way
+    way.destination_high, way.destination_low = vector.destination_high[i], vector.destination_low[i]
+    protocol = vector.protocol[i]
+    if protocol in (PROTOCOL_ICMP, PROTOCOL_ICMPV6):
+        quoted = read_quote(vector, heads, i, router.quote)
+        if quoted != NO_ERROR:
+            way.standing = UNTRACKED
+            if quoted == QUOTES_PACKET:
+                find_quoted(vector, router, tick)
+            return
+    way.standing = NEW
+    reply = way.conversation.reply
+    copy_reversed(way.conversation.original, reply)
+    if translate_destination(router.nat, way.conversation, tick):
+        way.is_redirected = 1
+        way.destination_high, way.destination_low = reply.source_high, reply.source_low
+
+
+@kernel
+def find_quoted(vector: Any, router: Any, tick: Any) -> None:
+    """Find the flow of the packet that an ICMP error quotes, and where the error therefore goes."""
+    way, towards = router.way, router.quote.towards
+    half = find_half(router.flows, towards, key_hash(router.flows.head, towards), tick)
+    if half == NO_HALF:
+        return
+    way.half = half
+    way.standing = RELATED
+    flow = router.flows.records[half >> 1]
+    if half & 1:
+        copy_reversed(flow.original.key, way.leaves_as)
+    else:
+        copy_reversed(flow.reply.key, way.leaves_as)
+    if towards.destination_high != way.leaves_as.destination_high or (
+        towards.destination_low != way.leaves_as.destination_low
+    ):
+        way.destination_high = way.leaves_as.destination_high
+        way.destination_low = way.leaves_as.destination_low

@@ -1,0 +1,111 @@
+"""The frames of a vector where there is a router, one after the other in the order of arrival.
+
+A frame is decided wholly before the next one is looked at: learned, answered, bridged or routed. Frames that it causes
+(answers with slots of their own, packets that waited for what it says) are dealt with right after it. So what becomes
+of a frame never depends on how frames were grouped into vectors.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.drop import drop
+from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
+from dataplane.forward.kernels import bridge_frame, learn_frame, prefetch_buckets
+from dataplane.jit import inlined, kernel
+from dataplane.memory import compare_and_swap, load_acquire
+from dataplane.neighbour.timers import run_neighbour_timers
+from dataplane.router.departure import send_out
+from dataplane.router.link import meet_arp, meet_discovery
+from dataplane.router.lookahead import look_again, look_ahead
+from dataplane.router.packets import route_packet
+from dataplane.router.tables import (
+    ARP_ERRAND,
+    BRIDGED,
+    DISCOVERY_ERRAND,
+    MALFORMED_ERRAND,
+    NOT_ROUTABLE_ERRAND,
+    PACKET_ERRAND,
+)
+from dataplane.verdict import DROP, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
+
+_TICK_MASK = np.uint64(0xFFFF_FFFF)
+_HALF = np.uint64(1 << 31)
+_NONE = np.uint64(0)
+
+
+@kernel
+def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
+    """Decide every frame of a vector that was parsed and admitted.
+
+    Reads: all columns that parsing and admission write; the tables. Writes: the FDB, flows, neighbours, egress queues,
+    verdict; frames of the fabric's own behind those that came in. Precondition: the egress queues are empty, and
+    ``count`` is more than ``received`` only by frames that timers have caused. Order effects: none.
+    """
+    prefetch_buckets(vector, tables.fdb)
+    look_ahead(vector, arena.heads, router)
+    came = 0
+    caused = np.int64(vector.received)
+    while came < vector.received or caused < vector.count:
+        if caused < vector.count:
+            i = caused
+            caused += 1
+        else:
+            i = came
+            tick = tick_of(vector, i)
+            if is_later(router.clock, tick):
+                run_neighbour_timers(router.neighbours, router.parking, router.interfaces, vector, arena, i, tick)
+                continue
+            came += 1
+            if vector.verdict[i] != FORWARD or not learn_frame(vector, tables, i):
+                continue
+        decide_frame(vector, arena, tables, router, egress, i)
+
+
+@inlined
+def tick_of(vector: Any, i: int) -> Any:
+    """Return the tick at which frame ``i`` came."""
+    return (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
+
+
+@inlined
+def is_later(clock: Any, tick: Any) -> bool:
+    """Whether ``tick`` is later than any before; of several workers, one is told so."""
+    before = load_acquire(clock.tick, 0)
+    ahead = (tick + (_HALF << np.uint64(1)) - np.uint64(before)) & _TICK_MASK
+    return ahead != _NONE and ahead < _HALF and compare_and_swap(clock.tick, 0, before, np.uint32(tick))
+
+
+@inlined
+def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int) -> None:
+    """Answer, bridge or route frame ``i``; send it out if the fabric has made it."""
+    tick = tick_of(vector, i)
+    verdict = vector.verdict[i]
+    if verdict == ORIGINATED:
+        send_own(vector, tables, egress, i)
+        return
+    if verdict == RETURNED:
+        look_again(vector, arena.heads, router, i)
+    errand = vector.errand[i]
+    is_bridged = errand == BRIDGED
+    if errand == PACKET_ERRAND:
+        route_packet(vector, arena, tables, router, egress, i, tick)
+    elif errand == ARP_ERRAND:
+        is_bridged = not meet_arp(vector, arena, tables.admit, tables.switches, router, egress, i, tick)
+    elif errand == DISCOVERY_ERRAND:
+        is_bridged = not meet_discovery(vector, arena, tables.admit, tables.switches, router, egress, i, tick)
+    elif errand == MALFORMED_ERRAND:
+        drop(vector, i, MALFORMED_PACKET)
+    elif errand == NOT_ROUTABLE_ERRAND:
+        drop(vector, i, NOT_ROUTABLE)
+    if is_bridged:
+        bridge_frame(vector, tables, egress, i)
+    if verdict == RETURNED and vector.verdict[i] != DROP:
+        vector.verdict[i] = ORIGINATED
+
+
+@kernel
+def send_own(vector: Any, tables: Any, egress: Any, i: int) -> None:
+    """Send out frame ``i``, which the fabric has made; where it cannot go, it is not missed."""
+    send_out(vector, tables, egress, i, False)
+    vector.verdict[i] = ORIGINATED

@@ -1,0 +1,185 @@
+"""What stations on a link ask and say: ARP and neighbour discovery, answered for the router's addresses."""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.admit.kernels import owns_address
+from dataplane.drop import drop
+from dataplane.interfaces.tables import PROXIES
+from dataplane.jit import kernel
+from dataplane.memory import load_u64_be
+from dataplane.neighbour.arp import answer_arp, arp_sender, arp_sender_mac, arp_target, read_arp
+from dataplane.neighbour.nd import (
+    answer_solicitation,
+    find_link_address,
+    message_end,
+    read_discovery,
+    source_link_address,
+)
+from dataplane.neighbour.ra import answer_router_solicitation
+from dataplane.neighbour.table import note_neighbour
+from dataplane.neighbour.tables import (
+    CONFIRMED,
+    HEARD,
+    MALFORMED,
+    NOT_ARP,
+    OVERRIDES,
+    ROUTER_SOLICITATION_BYTES,
+    SOLICITATION_BYTES,
+    SOLICITED,
+    TARGET,
+    TARGET_LINK_ADDRESS,
+    UNSOLICITED,
+    UNSOLICITED_OVERRIDE,
+)
+from dataplane.router.complaints import send_back
+from dataplane.router.routes import is_local, is_on_link
+from dataplane.verdict import CONSUME, GATEWAY_CLAIMED, MALFORMED_NEIGHBOUR
+from dataplane.wire import (
+    ARP_REPLY,
+    ARP_REQUEST,
+    ICMP_ID,
+    NEIGHBOUR_ADVERTISEMENT,
+    NEIGHBOUR_SOLICITATION,
+    ROUTER_SOLICITATION,
+)
+
+_NONE = np.uint64(0)
+_NO_ADDRESS4 = np.uint64(0x0000_FFFF_0000_0000)
+
+
+@kernel
+def meet_arp(vector: Any, arena: Any, admit: Any, switches: Any, router: Any, egress: Any, i: int, tick: Any) -> bool:
+    """Take frame ``i``, an ARP frame, if it is for the router; False if it is to be bridged.
+
+    Whoever speaks for an address on the link is heard; whoever claims one of the router's is dropped.
+    """
+    heads = arena.heads
+    operation = read_arp(vector, heads, i)
+    if operation == NOT_ARP:
+        return False
+    number = np.int64(vector.interface[i])
+    interface = router.interfaces.interface[number]
+    sender, target, mac = arp_sender(vector, heads, i), arp_target(vector, heads, i), arp_sender_mac(vector, heads, i)
+    if is_claimed(router, vector, i, _NONE, sender, mac):
+        drop(vector, i, GATEWAY_CLAIMED)
+        return True
+    is_ours = answers_for(router, admit, vector, i, _NONE, target) and sender != target
+    if sender != _NO_ADDRESS4:
+        kind = CONFIRMED if operation == ARP_REPLY and vector.destination_mac[i] == interface.mac else HEARD
+        hear(vector, arena, router, i, _NONE, sender, mac, kind, is_ours, tick)
+    if operation == ARP_REQUEST and is_ours:
+        vector.verdict[i] = CONSUME
+        answer_arp(vector, heads, i, interface.mac)
+        send_back(vector, switches, egress, i)
+        return True
+    if vector.destination_mac[i] == interface.mac:
+        vector.verdict[i] = CONSUME
+        return True
+    return False
+
+
+@kernel
+def answers_for(router: Any, admit: Any, vector: Any, i: int, high: Any, low: Any) -> bool:
+    """Whether the router answers, where frame ``i`` came in, for an address: its own, or in a routed network all but
+    those of the port itself."""
+    number = np.int64(vector.interface[i])
+    if is_local(router, high, low, number):
+        return True
+    is_proxy = router.interfaces.interface[number].traits & PROXIES != 0
+    return is_proxy and not owns_address(admit.ports[vector.in_port[i]], high, low)
+
+
+@kernel
+def is_claimed(router: Any, vector: Any, i: int, high: Any, low: Any, mac: Any) -> bool:
+    """Whether ``mac`` claims an address that is the router's own where frame ``i`` came in."""
+    number = np.int64(vector.interface[i])
+    return mac != router.interfaces.interface[number].mac and is_local(router, high, low, number)
+
+
+@kernel
+def hear(
+    vector: Any, arena: Any, router: Any, i: int, high: Any, low: Any, mac: Any, kind: int, asks_us: bool, tick: Any
+) -> None:
+    """Note that an address on the link says it has ``mac``; who does not ask the router makes no new entry."""
+    number, domain = np.int64(vector.interface[i]), np.int64(vector.domain[i])
+    if is_on_link(router, high, low, number, domain):
+        note_neighbour(
+            router.neighbours, router.parking, vector, arena, i, domain, high, low, mac, kind, asks_us, number, tick
+        )
+
+
+@kernel
+def meet_discovery(
+    vector: Any, arena: Any, admit: Any, switches: Any, router: Any, egress: Any, i: int, tick: Any
+) -> bool:
+    """Take frame ``i``, a message of neighbour discovery, if it is for the router; False if it is to be bridged."""
+    heads = arena.heads
+    is_to_router = vector.destination_mac[i] == router.interfaces.interface[vector.interface[i]].mac
+    kind = read_discovery(vector, heads, i)
+    if kind == NEIGHBOUR_SOLICITATION:
+        if meet_solicitation(vector, arena, admit, switches, router, egress, i, tick):
+            return True
+    elif kind == NEIGHBOUR_ADVERTISEMENT:
+        if meet_advertisement(vector, arena, router, i, tick):
+            return True
+    elif kind == ROUTER_SOLICITATION:
+        if vector.source_high[i] | vector.source_low[i] != _NONE:
+            mac = source_link_address(vector, heads, i, ROUTER_SOLICITATION_BYTES)
+            if mac != _NONE:
+                hear(vector, arena, router, i, vector.source_high[i], vector.source_low[i], mac, HEARD, True, tick)
+        vector.verdict[i] = CONSUME
+        answer_router_solicitation(vector, heads, i, router.interfaces.interface[vector.interface[i]])
+        send_back(vector, switches, egress, i)
+        return True
+    elif kind == MALFORMED and is_to_router:
+        drop(vector, i, MALFORMED_NEIGHBOUR)
+        return True
+    if is_to_router:  # An advertisement for the router, or one of another router, which does not listen to any.
+        vector.verdict[i] = CONSUME
+    return is_to_router
+
+
+@kernel
+def meet_solicitation(
+    vector: Any, arena: Any, admit: Any, switches: Any, router: Any, egress: Any, i: int, tick: Any
+) -> bool:
+    """Answer frame ``i``, a valid neighbour solicitation, if the router answers for its target."""
+    heads = arena.heads
+    at = np.int64(vector.transport_at[i]) + TARGET
+    high, low = load_u64_be(heads, at), load_u64_be(heads, at + 8)
+    source_high, source_low = vector.source_high[i], vector.source_low[i]
+    mac = source_link_address(vector, heads, i, SOLICITATION_BYTES)
+    if mac != _NONE and is_claimed(router, vector, i, source_high, source_low, mac):
+        drop(vector, i, GATEWAY_CLAIMED)
+        return True
+    is_ours = answers_for(router, admit, vector, i, high, low) and (source_high != high or source_low != low)
+    if mac != _NONE:
+        hear(vector, arena, router, i, source_high, source_low, mac, HEARD, is_ours, tick)
+    if not is_ours:
+        return False
+    vector.verdict[i] = CONSUME
+    answer_solicitation(vector, heads, i, router.interfaces.interface[vector.interface[i]].mac)
+    send_back(vector, switches, egress, i)
+    return True
+
+
+@kernel
+def meet_advertisement(vector: Any, arena: Any, router: Any, i: int, tick: Any) -> bool:
+    """Hear frame ``i``, a valid neighbour advertisement; True if it was dropped for claiming the router's address."""
+    heads = arena.heads
+    at = np.int64(vector.transport_at[i])
+    high, low = load_u64_be(heads, at + TARGET), load_u64_be(heads, at + TARGET + 8)
+    mac = find_link_address(heads, at + SOLICITATION_BYTES, message_end(vector, i), TARGET_LINK_ADDRESS)
+    if is_claimed(router, vector, i, high, low, mac):
+        drop(vector, i, GATEWAY_CLAIMED)
+        return True
+    says = heads[at + ICMP_ID]
+    kind = UNSOLICITED_OVERRIDE if says & OVERRIDES else UNSOLICITED
+    if says & SOLICITED:
+        kind = CONFIRMED
+    if mac == _NONE:  # Allowed in the answer to a unicast solicitation, by whom the entry says already.
+        mac = vector.source_mac[i]
+    hear(vector, arena, router, i, high, low, mac, kind, False, tick)
+    return False

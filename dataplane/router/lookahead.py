@@ -1,0 +1,190 @@
+"""Before any frame is decided: what it wants of the router, read for a whole vector at a time.
+
+These passes write columns and nothing else, so what they find out holds good for every frame whatever becomes of those
+before it; and they ask the caches for what the decisions will read.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.flow.index import flow_hash, peek_half, prefetch_bucket
+from dataplane.flow.tables import DESTINATION_PORT_SHIFT, PROTOCOL_SHIFT
+from dataplane.jit import inlined, kernel
+from dataplane.packet.kernels import parse_packet
+from dataplane.packet.tables import MALFORMED, PACKET
+from dataplane.route.kernels import (
+    entry4,
+    entry6,
+    find_route4,
+    find_route6,
+    keep_group,
+    note_word,
+    root_word4,
+    root_word6,
+    step_down,
+)
+from dataplane.route.tables import IPV4_BITS, IPV6_BITS, ROOT_BITS, STRIDE
+from dataplane.router.tables import (
+    ARP_ERRAND,
+    BRIDGED,
+    DISCOVERY_ERRAND,
+    MALFORMED_ERRAND,
+    NOT_ROUTABLE_ERRAND,
+    PACKET_ERRAND,
+)
+from dataplane.verdict import FORWARD
+from dataplane.wire import (
+    ETHERNET_BYTES,
+    IPV6_BYTES,
+    MAC_GROUP_BIT,
+    NEIGHBOUR_ADVERTISEMENT,
+    PROTOCOL_ICMPV6,
+    ROUTER_SOLICITATION,
+    TYPE_ARP,
+    TYPE_IPV6,
+)
+
+
+@kernel
+def look_ahead(vector: Any, heads: Any, router: Any) -> None:
+    """Find out what every frame wants of the router, and look up its route.
+
+    Reads: verdict, domain, destination_mac, ether_type; the heads. Writes: errand, interface, route_group, flow_hash,
+    the packet's columns. Order effects: none.
+    """
+    is_any = False
+    for i in range(vector.count):
+        is_any |= read_errand(vector, heads, router.interfaces, i)
+    if not is_any:
+        return
+    if router.interfaces.tracks:
+        for i in range(vector.count):
+            if vector.errand[i] == PACKET_ERRAND:
+                vector.flow_hash[i] = hash_of_packet(vector, router.flows.head, i)
+                prefetch_bucket(router.flows, vector.flow_hash[i])
+    look_up_routes4(vector, router.fib4)
+    look_up_routes6(vector, router.fib6)
+    if router.interfaces.tracks:
+        for i in range(vector.count):
+            if vector.errand[i] == PACKET_ERRAND:
+                peek_half(router.flows, vector.flow_hash[i])
+
+
+@inlined
+def read_errand(vector: Any, heads: Any, interfaces: Any, i: int) -> bool:
+    """Note what frame ``i`` wants of the router; True if it is a packet to be routed."""
+    vector.errand[i] = BRIDGED
+    if vector.verdict[i] != FORWARD:
+        return False
+    number = interfaces.of_domain[vector.domain[i]]
+    vector.interface[i] = number
+    if number == 0:
+        return False
+    is_to_router = vector.destination_mac[i] == interfaces.interface[number].mac
+    if vector.ether_type[i] == TYPE_ARP:
+        vector.errand[i] = ARP_ERRAND
+    elif is_to_router:
+        vector.errand[i] = errand_of_packet(vector, heads, i)
+    elif vector.ether_type[i] == TYPE_IPV6 and vector.destination_mac[i] & MAC_GROUP_BIT:
+        if errand_of_packet(vector, heads, i) == DISCOVERY_ERRAND:
+            vector.errand[i] = DISCOVERY_ERRAND
+    return vector.errand[i] == PACKET_ERRAND
+
+
+@kernel
+def errand_of_packet(vector: Any, heads: Any, i: int) -> int:
+    """Read frame ``i`` as a packet and return what it wants."""
+    outcome = parse_packet(vector, heads, i)
+    if outcome != PACKET:
+        return MALFORMED_ERRAND if outcome == MALFORMED else NOT_ROUTABLE_ERRAND
+    at = np.int64(vector.transport_at[i])
+    if (
+        vector.protocol[i] == PROTOCOL_ICMPV6
+        and vector.is_ipv6[i]
+        and at == np.int64(vector.head_at[i]) + ETHERNET_BYTES + IPV6_BYTES
+        and ROUTER_SOLICITATION <= heads[at] <= NEIGHBOUR_ADVERTISEMENT
+    ):
+        return DISCOVERY_ERRAND
+    return PACKET_ERRAND
+
+
+@inlined
+def word_of_packet(vector: Any, i: int) -> Any:
+    """Return ports and protocol of frame ``i`` as the last word of its tuple."""
+    return (np.uint64(vector.ports[i]) << DESTINATION_PORT_SHIFT) | (np.uint64(vector.protocol[i]) << PROTOCOL_SHIFT)
+
+
+@inlined
+def hash_of_packet(vector: Any, flow_head: Any, i: int) -> Any:
+    """Return the flow table's hash of the tuple of frame ``i``."""
+    return flow_hash(
+        flow_head,
+        vector.source_high[i],
+        vector.source_low[i],
+        vector.destination_high[i],
+        vector.destination_low[i],
+        word_of_packet(vector, i),
+    )
+
+
+@kernel
+def look_up_routes4(vector: Any, fib: Any) -> None:
+    """Find the next-hop group of every IPv4 packet: all take one step before any takes the next."""
+    left = 0
+    for i in range(vector.count):
+        if vector.errand[i] == PACKET_ERRAND and not vector.is_ipv6[i]:
+            word = root_word4(fib, np.uint32(vector.destination_low[i]))
+            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
+    depth = ROOT_BITS
+    while left > 0 and depth < IPV4_BITS:
+        asked = left
+        left = 0
+        for k in range(asked):
+            i = np.int64(vector.waiting[k])
+            entry = entry4(np.uint32(vector.destination_low[i]), depth)
+            word = step_down(fib.units, vector.route_group[i], entry)
+            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
+        depth += STRIDE
+    for i in range(vector.count):
+        vector.route_group[i] = keep_group(vector.route_group[i])
+
+
+@kernel
+def look_up_routes6(vector: Any, fib: Any) -> None:
+    """Find the next-hop group of every IPv6 packet, as ``look_up_routes4`` does."""
+    left = 0
+    for i in range(vector.count):
+        if vector.errand[i] == PACKET_ERRAND and vector.is_ipv6[i]:
+            word = root_word6(fib, vector.destination_high[i])
+            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
+    depth = ROOT_BITS
+    while left > 0 and depth < IPV6_BITS:
+        asked = left
+        left = 0
+        for k in range(asked):
+            i = np.int64(vector.waiting[k])
+            entry = entry6(vector.destination_high[i], vector.destination_low[i], depth)
+            word = step_down(fib.units, vector.route_group[i], entry)
+            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
+        depth += STRIDE
+    for i in range(vector.count):
+        vector.route_group[i] = keep_group(vector.route_group[i])
+
+
+@kernel
+def look_again(vector: Any, heads: Any, router: Any, i: int) -> None:
+    """Do for frame ``i``, which had to wait, what was done for the vector that it came in."""
+    vector.errand[i] = NOT_ROUTABLE_ERRAND
+    number = router.interfaces.of_domain[vector.domain[i]]
+    vector.interface[i] = number
+    if number == 0:  # The network has lost its router meanwhile.
+        return
+    vector.errand[i] = errand_of_packet(vector, heads, i)
+    if vector.errand[i] != PACKET_ERRAND:
+        return
+    vector.flow_hash[i] = hash_of_packet(vector, router.flows.head, i)
+    if vector.is_ipv6[i]:
+        vector.route_group[i] = find_route6(router.fib6, vector.destination_high[i], vector.destination_low[i])
+    else:
+        vector.route_group[i] = find_route4(router.fib4, np.uint32(vector.destination_low[i]))

@@ -1,0 +1,307 @@
+"""What becomes of a packet that was sent to the router's MAC: the steps of ``docs/architecture.md``, first match wins.
+
+All that a packet is decided by is read before anything is written: who must wait waits as it came.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from nat.open import open_flow
+
+from dataplane.drop import drop
+from dataplane.flow.kernels import is_same_key, remove_flow
+from dataplane.flow.states import begin_tracking, first_timeout, track_packet
+from dataplane.flow.tables import BEATEN, BEGINS_ANEW, TABLE_FULL
+from dataplane.fragment.cut import cut_packet
+from dataplane.fragment.kernels import follow_fragment
+from dataplane.fragment.tables import FOLLOWS, OVERLAPS, WAITS
+from dataplane.interfaces.tables import INTERNAL, MASQUERADES, NODE, SERVES, UPLINK
+from dataplane.jit import inlined, kernel
+from dataplane.memory import load_u16_be
+from dataplane.neighbour.table import meet_neighbour, wait_for_neighbour
+from dataplane.neighbour.tables import NO_ROOM, SEND, SEND_AND_PROBE, UNREACHABLE
+from dataplane.route.hops.tables import BLACKHOLE, CONNECTED, LOCAL, VIA
+from dataplane.route.hops.tables import UNREACHABLE as NO_WAY
+from dataplane.router.addresses import has_martian, stays_on_link
+from dataplane.router.complaints import (
+    SAY_NO_ROUTE,
+    SAY_PROHIBITED,
+    SAY_TIME_EXCEEDED,
+    SAY_TOO_BIG,
+    SAY_UNREACHABLE,
+    refuse,
+)
+from dataplane.router.conversations import copy_reversed, find_conversation, lacks_transport
+from dataplane.router.departure import address_frame, send_out
+from dataplane.router.routes import find_group, hop_of, is_on_link
+from dataplane.router.service import serve_packet
+from dataplane.router.tables import KNOWN, RELATED, UNTRACKED
+from dataplane.vector import WHOLE
+from dataplane.verdict import (
+    BURST_FULL,
+    CONSUME,
+    DROP,
+    FLOW_TABLE_FULL,
+    FRAGMENT_OVERLAP,
+    FRAGMENT_TABLE_FULL,
+    MALFORMED_TRANSPORT,
+    MARTIAN_ADDRESS,
+    NAT_EXHAUSTED,
+    NEIGHBOUR_UNRESOLVED,
+    NETWORK_INTERNAL,
+    NETWORKS_ISOLATED,
+    NO_ROUTE,
+    PACKET_TOO_BIG,
+    ROUTE_BLACKHOLE,
+    TTL_EXCEEDED,
+    UNSOLICITED,
+)
+from dataplane.wire import (
+    ETHERNET_BYTES,
+    IPV4_DONT_FRAGMENT,
+    IPV4_FRAGMENT,
+    IPV4_TTL,
+    IPV6_HOP_LIMIT,
+)
+from nat.addresses import decrement_ttl
+from nat.errors import translate_error
+from nat.kernels import translate_packet
+
+ATTEMPTS: Final = 8
+"""Each further one means that another worker has made the same flow, or the flow began anew."""
+PERMITTED: Final = 0
+
+
+@inlined
+def route_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, tick: Any) -> None:
+    """Take frame ``i``, a packet for the router, to where it goes.
+
+    Reads: the packet's columns, route_group, flow_hash, interface. Writes: the packet, its columns, verdict, egress
+    queues, flows. Frames that it causes stand behind it in the vector afterwards.
+    """
+    for _ in range(ATTEMPTS):
+        if try_to_route(vector, arena, tables, router, egress, i, tick):
+            return
+    drop(vector, i, FLOW_TABLE_FULL)
+
+
+@inlined
+def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, tick: Any) -> bool:
+    """Do so, or return False, with nothing written, if the packet's flow has come or gone meanwhile."""
+    heads, way = arena.heads, router.way
+    entering = router.interfaces.interface[vector.interface[i]]
+    if has_martian(vector, i):
+        drop(vector, i, MARTIAN_ADDRESS)
+        return True
+    high, low = vector.destination_high[i], vector.destination_low[i]
+    group = vector.route_group[i]
+    way.standing = UNTRACKED
+    way.is_redirected = 0
+    if router.interfaces.tracks and entering.traits & SERVES == 0:
+        if lacks_transport(vector, i):
+            drop(vector, i, MALFORMED_TRANSPORT)
+            return True
+        if vector.fragment[i] != WHOLE and not is_placed(vector, arena, router, i, tick):
+            return True
+        find_conversation(vector, heads, router, i, tick)
+        if way.destination_low != low or way.destination_high != high:
+            high, low = way.destination_high, way.destination_low
+            group = find_group(router.fib4, router.fib6, high, low)
+
+    hop = router.hops.hop[np.int64(hop_of(router, vector, i, group))]
+    if hop.kind == LOCAL:
+        serve_packet(vector, arena, tables, router, egress, i, hop)
+        return True
+    if stays_on_link(vector, i):
+        drop(vector, i, MARTIAN_ADDRESS)
+        return True
+    if hop.kind != CONNECTED and hop.kind != VIA:
+        refuse_route(vector, arena, router, tables.switches, egress, i, hop.kind)
+        return True
+    if way.standing < KNOWN:
+        reason = reason_against(vector, router, entering, hop, i)
+        if reason != PERMITTED:
+            forbid(vector, arena, router, tables.switches, egress, i, reason)
+            return True
+    at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
+    if heads[at + (IPV6_HOP_LIMIT if vector.is_ipv6[i] else IPV4_TTL)] <= 1:
+        refuse(vector, arena, router, tables.switches, egress, i, TTL_EXCEEDED, SAY_TIME_EXCEEDED, 0)
+        return True
+    is_cut = vector.packet_bytes[i] > hop.mtu
+    if is_cut and may_not_be_cut(vector, heads, i):
+        refuse(vector, arena, router, tables.switches, egress, i, PACKET_TOO_BIG, SAY_TOO_BIG, hop.mtu)
+        return True
+
+    if hop.kind == VIA:
+        high, low = hop.address_high, hop.address_low
+    domain, number = np.int64(hop.domain), np.int64(hop.interface)
+    mac, act = meet_neighbour(router.neighbours, domain, high, low, number, tick)
+    if act != SEND and not has_mac(
+        vector, arena, router, tables.switches, egress, i, domain, high, low, number, act, tick
+    ):
+        return True
+
+    if way.standing != UNTRACKED:
+        if not enter_conversation(vector, arena, router, entering, hop, i, tick):
+            return False
+        if vector.verdict[i] == DROP:
+            return True
+    decrement_ttl(heads, at, vector.is_ipv6[i])
+    address_frame(vector, heads, i, mac, router.interfaces.interface[number].mac)
+    is_apart = number == np.int64(vector.interface[i])
+    vector.domain[i] = domain
+    if is_cut and not cut_packet(vector, arena, i, np.int64(hop.mtu)):
+        drop(vector, i, BURST_FULL)
+        return True
+    send_out(vector, tables, egress, i, is_apart)
+    return True
+
+
+@inlined
+def may_not_be_cut(vector: Any, heads: Any, i: int) -> bool:
+    """Whether frame ``i`` must not be fragmented on its way: IPv6, or what says so."""
+    at = np.int64(vector.head_at[i]) + ETHERNET_BYTES + IPV4_FRAGMENT
+    return vector.is_ipv6[i] != 0 or load_u16_be(heads, at) & IPV4_DONT_FRAGMENT != 0
+
+
+@kernel
+def is_placed(vector: Any, arena: Any, router: Any, i: int, tick: Any) -> bool:
+    """Let fragment ``i`` know its ports; False if it waits for the first one, or was dropped."""
+    outcome = follow_fragment(router.fragments, router.parking, vector, arena, i, tick)
+    if outcome == FOLLOWS:
+        return True
+    if outcome == WAITS:
+        vector.verdict[i] = CONSUME
+    else:
+        drop(vector, i, FRAGMENT_OVERLAP if outcome == OVERLAPS else FRAGMENT_TABLE_FULL)
+    return False
+
+
+@kernel
+def refuse_route(vector: Any, arena: Any, router: Any, switches: Any, egress: Any, i: int, kind: int) -> None:
+    """End frame ``i``, which no route takes on: a blackhole does so silently."""
+    if kind == BLACKHOLE:
+        drop(vector, i, ROUTE_BLACKHOLE)
+    elif kind == NO_WAY:
+        refuse(vector, arena, router, switches, egress, i, NO_ROUTE, SAY_UNREACHABLE, 0)
+    else:
+        refuse(vector, arena, router, switches, egress, i, NO_ROUTE, SAY_NO_ROUTE, 0)
+
+
+@inlined
+def reason_against(vector: Any, router: Any, entering: Any, hop: Any, i: int) -> int:
+    """Return why frame ``i``, of no known flow, may not go from its network to that of ``hop``, or PERMITTED."""
+    leaving = router.interfaces.interface[hop.interface]
+    if router.way.is_redirected:
+        return PERMITTED
+    if entering.traits & UPLINK:
+        if entering.traits & NODE and is_from_link(vector, router, entering, i):
+            return PERMITTED
+        if leaving.traits & INTERNAL:
+            return NETWORK_INTERNAL
+        return UNSOLICITED if leaving.traits & (MASQUERADES | UPLINK) else PERMITTED
+    if (entering.traits | leaving.traits) & SERVES:
+        return PERMITTED
+    if leaving.traits & UPLINK:
+        return NETWORK_INTERNAL if entering.traits & INTERNAL else PERMITTED
+    return PERMITTED if hop.is_open or hop.interface == vector.interface[i] else NETWORKS_ISOLATED
+
+
+@kernel
+def is_from_link(vector: Any, router: Any, entering: Any, i: int) -> bool:
+    """Whether frame ``i`` comes from a station on the link of the interface that it came in by."""
+    number = np.int64(vector.interface[i])
+    return is_on_link(router, vector.source_high[i], vector.source_low[i], number, np.int64(entering.domain))
+
+
+@kernel
+def forbid(vector: Any, arena: Any, router: Any, switches: Any, egress: Any, i: int, reason: int) -> None:
+    """Drop frame ``i``, and say so to those inside; to strangers nothing is said."""
+    entering = router.interfaces.interface[vector.interface[i]]
+    if entering.traits & UPLINK:
+        drop(vector, i, reason)
+    else:
+        refuse(vector, arena, router, switches, egress, i, reason, SAY_PROHIBITED, 0)
+
+
+@kernel
+def has_mac(
+    vector: Any,
+    arena: Any,
+    router: Any,
+    switches: Any,
+    egress: Any,
+    i: int,
+    domain: int,
+    high: Any,
+    low: Any,
+    number: int,
+    act: int,
+    tick: Any,
+) -> bool:
+    """Do what frame ``i``'s neighbour needs: ask for it, and keep the frame meanwhile. True if the frame may go on."""
+    if act == UNREACHABLE:
+        refuse(vector, arena, router, switches, egress, i, NEIGHBOUR_UNRESOLVED, SAY_UNREACHABLE, 0)
+        return False
+    if act == NO_ROOM:
+        drop(vector, i, NEIGHBOUR_UNRESOLVED)
+        return False
+    neighbours, parking, interfaces = router.neighbours, router.parking, router.interfaces
+    kept = wait_for_neighbour(neighbours, parking, interfaces, vector, arena, i, domain, high, low, number, act, tick)
+    if act == SEND_AND_PROBE:
+        return True
+    if kept:
+        vector.verdict[i] = CONSUME
+    else:
+        drop(vector, i, NEIGHBOUR_UNRESOLVED)
+    return False
+
+
+@inlined
+def enter_conversation(vector: Any, arena: Any, router: Any, entering: Any, hop: Any, i: int, tick: Any) -> bool:
+    """Count frame ``i`` in its flow, make one if it has none, and translate it; False if that must be begun again.
+
+    It is dropped where no flow can be made for it.
+    """
+    heads, way = arena.heads, router.way
+    if way.standing == RELATED:
+        translate_error(vector, heads, i, router.quote, way.leaves_as)
+        return True
+    if way.standing == KNOWN:
+        if track_packet(router.flows, way.half, router.flow_rules, vector, heads, i, tick) == BEGINS_ANEW:
+            remove_flow(router.flows, way.half >> 1)
+            return False
+    else:
+        outcome = begin_flow(vector, heads, router, entering, hop, i, tick)
+        if outcome == BEATEN:
+            return False
+        if outcome <= 0:
+            drop(vector, i, FLOW_TABLE_FULL if outcome == TABLE_FULL else NAT_EXHAUSTED)
+            return True
+        copy_reversed(way.conversation.reply, way.leaves_as)
+    if not is_same_key(way.leaves_as, way.conversation.original):
+        if not translate_packet(vector, heads, i, way.leaves_as):
+            drop(vector, i, MALFORMED_TRANSPORT)
+    return True
+
+
+@kernel
+def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i: int, tick: Any) -> int:
+    """Make a flow for frame ``i``, the first packet of a conversation; return it, or why there is none.
+
+    Its source is translated where it leaves a network that masquerades by the uplink, and where it comes back inside by
+    a published port, for the answer to come back through here.
+    """
+    way, leaving = router.way, router.interfaces.interface[hop.interface]
+    translates = False
+    if entering.traits & UPLINK == 0:
+        if leaving.traits & UPLINK:
+            translates = entering.traits & MASQUERADES != 0
+        else:
+            is_within = hop.interface == vector.interface[i]
+            translates = way.is_redirected != 0 and (entering.traits & MASQUERADES != 0 or is_within)
+    timeout = first_timeout(router.flow_rules, vector, heads, i)
+    flow = open_flow(router.nat, router.flows, way.conversation, translates, tick, timeout)
+    if flow > 0:
+        begin_tracking(router.flows, flow, router.flow_rules, vector, heads, i, tick)
+    return flow

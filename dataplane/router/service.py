@@ -1,0 +1,81 @@
+"""Packets to the router's own addresses: echo is answered, names are asked of the agent, all else is refused."""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.drop import drop
+from dataplane.icmp.kernels import answer_echo
+from dataplane.interfaces.tables import ANSWERS_NAMES, UPLINK
+from dataplane.jit import inlined, kernel
+from dataplane.router.addresses import stays_on_link
+from dataplane.router.complaints import SAY_NO_PORT, SAY_NO_PROTOCOL, refuse, reset, send_back
+from dataplane.router.departure import address_frame, send_out
+from dataplane.vector import WHOLE
+from dataplane.verdict import CONSUME, MARTIAN_ADDRESS, NO_SERVICE, UNSOLICITED
+from dataplane.wire import (
+    ETHERNET_BYTES,
+    ICMP_ECHO,
+    ICMPV6_ECHO,
+    PROTOCOL_ICMP,
+    PROTOCOL_ICMPV6,
+    PROTOCOL_TCP,
+    PROTOCOL_UDP,
+)
+from nat.addresses import decrement_ttl
+
+_DESTINATION = np.uint32(0xFFFF)
+_DNS_PORT = 53
+
+
+@kernel
+def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, hop: Any) -> None:
+    """Answer, pass on or refuse frame ``i``, whose destination is the router's own by way of ``hop``."""
+    interfaces, switches = router.interfaces, tables.switches
+    entering = interfaces.interface[vector.interface[i]]
+    protocol = vector.protocol[i]
+    if stays_on_link(vector, i) and hop.interface != vector.interface[i]:
+        drop(vector, i, MARTIAN_ADDRESS)
+    elif is_echo_request(vector, arena.heads, i):
+        vector.verdict[i] = CONSUME
+        answer_echo(vector, arena.heads, i)
+        send_back(vector, switches, egress, i)
+    elif asks_for_names(vector, interfaces, entering, hop, i):
+        decrement_ttl(arena.heads, np.int64(vector.head_at[i]) + ETHERNET_BYTES, vector.is_ipv6[i])
+        address_frame(vector, arena.heads, i, interfaces.service_mac, interfaces.interface[hop.interface].mac)
+        vector.domain[i] = interfaces.service_domain
+        send_out(vector, tables, egress, i, False)
+    elif (protocol == PROTOCOL_ICMP and not vector.is_ipv6[i]) or (protocol == PROTOCOL_ICMPV6 and vector.is_ipv6[i]):
+        vector.verdict[i] = CONSUME
+    elif entering.traits & UPLINK and interfaces.tracks:
+        drop(vector, i, UNSOLICITED)
+    elif protocol == PROTOCOL_TCP:
+        reset(vector, arena, router, switches, egress, i, NO_SERVICE)
+    elif protocol == PROTOCOL_UDP:
+        refuse(vector, arena, router, switches, egress, i, NO_SERVICE, SAY_NO_PORT, 0)
+    else:
+        refuse(vector, arena, router, switches, egress, i, NO_SERVICE, SAY_NO_PROTOCOL, 0)
+
+
+@inlined
+def is_echo_request(vector: Any, heads: Any, i: int) -> bool:
+    """Whether frame ``i`` is an unfragmented echo request."""
+    at = np.int64(vector.transport_at[i])
+    if at == 0 or vector.fragment[i] != WHOLE:
+        return False
+    if vector.is_ipv6[i]:
+        return vector.protocol[i] == PROTOCOL_ICMPV6 and heads[at] == ICMPV6_ECHO
+    return vector.protocol[i] == PROTOCOL_ICMP and heads[at] == ICMP_ECHO
+
+
+@inlined
+def asks_for_names(vector: Any, interfaces: Any, entering: Any, hop: Any, i: int) -> bool:
+    """Whether frame ``i`` is for the answerer of names behind the router's address, and comes from inside."""
+    return (
+        vector.protocol[i] in (PROTOCOL_UDP, PROTOCOL_TCP)
+        and vector.ports[i] & _DESTINATION == _DNS_PORT
+        and vector.transport_at[i] != 0
+        and interfaces.interface[hop.interface].traits & ANSWERS_NAMES != 0
+        and interfaces.service_domain != 0
+        and entering.traits & UPLINK == 0
+    )

@@ -1,0 +1,75 @@
+"""What the router sees during one burst, and what it keeps between packets.
+
+``docs/architecture.md`` says what a packet meets in the router, step by step. Everything that a packet is decided by is
+read first; only then is anything written. So a packet that must wait (for a neighbour's MAC, for the first fragment of
+its packet) waits as it came, and is routed again, wholly, when what it waits for is there.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from dataplane.flow.tables import CONVERSATION_DTYPE, TUPLE_DTYPE
+from dataplane.vector import MAX_PORTS
+
+BRIDGED: Final = 0
+"""An errand: nothing that concerns the router."""
+PACKET_ERRAND: Final = 1
+ARP_ERRAND: Final = 2
+DISCOVERY_ERRAND: Final = 3
+MALFORMED_ERRAND: Final = 4
+NOT_ROUTABLE_ERRAND: Final = 5
+
+UNTRACKED: Final = 0
+"""How a packet's conversation is known: not at all."""
+NEW: Final = 1
+KNOWN: Final = 2
+RELATED: Final = 3
+"""The packet is an ICMP error about a packet of a known flow."""
+
+WAY_DTYPE: Final = np.dtype(
+    [
+        # The packet's tuple, and what answers to it will carry; the tuple that it leaves with.
+        ("conversation", CONVERSATION_DTYPE),
+        ("leaves_as", TUPLE_DTYPE),
+        ("half", "i8"),
+        ("standing", "u1"),
+        ("is_redirected", "u1"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+    ],
+    align=True,
+)
+"""What is found out about the packet at hand: its flow's half if it is KNOWN or RELATED, whether its destination is
+being translated, and to what."""
+
+ERRORS_DTYPE: Final = np.dtype([("due_ns", "u8", (MAX_PORTS, 1))], align=True)
+"""What limits ICMP errors: for each port that they go to, when its bucket will be full again."""
+ERROR_COST_NS: Final = np.uint64(1_000_000)
+ERROR_BURST_NS: Final = np.uint64(50_000_000)
+"""A thousand a second, fifty at once."""
+
+CLOCK_DTYPE: Final = np.dtype([("tick", "u4", (16,))], align=True)
+"""The tick at which timers ran last, in a line of its own."""
+
+
+class Router(NamedTuple):
+    """The router's tables in force; ``interfaces`` and rules are records, the others as their rooms say.
+
+    ``way`` (``WAY_DTYPE``) and ``quote`` (``nat/tables.py``) are the worker's own.
+    """
+
+    interfaces: Any
+    fib4: Any
+    fib6: Any
+    hops: Any
+    flows: Any
+    flow_rules: Any
+    nat: Any
+    neighbours: Any
+    parking: Any
+    fragments: Any
+    errors: Any
+    clock: Any
+    way: Any
+    quote: Any
