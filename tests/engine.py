@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from control.fabric import Fabric
-from dataplane.generation.kernels import leave_generation
 from dataplane.generation.tables import COPIES
-from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.memory.kernels import load_frames
 from dataplane.ports.pcap.tables import FRAME_DTYPE
 from dataplane.settle import settle_vector
@@ -88,10 +87,10 @@ def carry(engine: Engine, frames: Any, data: Any, first: int, size: int) -> list
     counters = state.port_counters[WORKER]
     generation = begin_burst(state, WORKER)
     count = load_frames(vector, arena, frames, data, first, size, 0, counters)
-    carry_vector(vector, arena.heads, state, generation, WORKER, engine.egress)
+    carry_vector(vector, arena, state, generation, WORKER, engine.egress)
     copies = take_queued(engine, state.forward[generation % COPIES], counters)
     settle_vector(vector, counters)
-    leave_generation(state.control[0], WORKER)
+    rest(state, WORKER)
     return [outcome_of(engine, i, copies.get(i, {})) for i in range(count)]
 
 

@@ -7,8 +7,6 @@ of a frame never depends on how frames were grouped into vectors.
 
 from typing import Any
 
-import numpy as np
-
 from dataplane.drop import drop
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.forward.kernels import bridge_frame, learn_frame, prefetch_buckets
@@ -29,11 +27,6 @@ from dataplane.router.tables import (
 )
 from dataplane.verdict import DROP, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
 
-_TICK_MASK = np.uint64(0xFFFF_FFFF)
-_HALF = np.uint64(1 << 31)
-_NONE = np.uint64(0)
-
-
 @kernel
 def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
     """Decide every frame of a vector that was parsed and admitted.
@@ -52,14 +45,20 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
             caused += 1
         else:
             i = came
-            tick = tick_of(vector, i)
-            if is_later(router.clock, tick):
-                run_neighbour_timers(router.neighbours, router.parking, router.interfaces, vector, arena, i, tick)
+            if is_later(router.clock, vector, i):
+                run_timers(vector, arena, router, i)
                 continue
             came += 1
             if vector.verdict[i] != FORWARD or not learn_frame(vector, tables, i):
                 continue
         decide_frame(vector, arena, tables, router, egress, i)
+
+
+@kernel
+def run_timers(vector: Any, arena: Any, router: Any, cause: int) -> None:
+    """Do what is due at the time of frame ``cause``: what it makes stands behind the vector's frames."""
+    tick = tick_of(vector, cause)
+    run_neighbour_timers(router.neighbours, router.parking, router.interfaces, vector, arena, cause, tick)
 
 
 @inlined
@@ -69,11 +68,11 @@ def tick_of(vector: Any, i: int) -> Any:
 
 
 @inlined
-def is_later(clock: Any, tick: Any) -> bool:
-    """Whether ``tick`` is later than any before; of several workers, one is told so."""
-    before = load_acquire(clock.tick, 0)
-    ahead = (tick + (_HALF << np.uint64(1)) - np.uint64(before)) & _TICK_MASK
-    return ahead != _NONE and ahead < _HALF and compare_and_swap(clock.tick, 0, before, np.uint32(tick))
+def is_later(clock: Any, vector: Any, i: int) -> bool:
+    """Whether frame ``i`` came in a later tick than any before it; of several workers, one is told so."""
+    tick = vector.timestamp_ns[i] >> TICK_SHIFT
+    before = load_acquire(clock.ticks, 0)
+    return tick > before and compare_and_swap(clock.ticks, 0, before, tick)
 
 
 @inlined

@@ -49,8 +49,8 @@ ERROR_COST_NS: Final = np.uint64(1_000_000)
 ERROR_BURST_NS: Final = np.uint64(50_000_000)
 """A thousand a second, fifty at once."""
 
-CLOCK_DTYPE: Final = np.dtype([("tick", "u4", (16,))], align=True)
-"""The tick at which timers ran last, in a line of its own."""
+CLOCK_DTYPE: Final = np.dtype([("ticks", "u8", (8,))], align=True)
+"""The first is the time at which timers ran last, in ticks that do not wrap; the others keep its line free."""
 
 
 class Router(NamedTuple):

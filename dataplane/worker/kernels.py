@@ -6,13 +6,12 @@ import numpy as np
 
 from dataplane.fdb.kernels import sweep_buckets
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
-from dataplane.generation.kernels import leave_generation
 from dataplane.generation.tables import COPIES
 from dataplane.jit import kernel
 from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns
 from dataplane.mirror.kernels import mirror_frame
 from dataplane.mirror.tables import MIRROR_RECEIVED
-from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.pipeline import begin_burst, carry_vector, keep_time, rest
 from dataplane.ports.kernels import fail_device
 from dataplane.ports.nic.kernels import receive_nic
 from dataplane.ports.tables import MAX_EVENTS, NIC
@@ -43,15 +42,14 @@ def run_worker(lane: Any) -> int:
 
     ``lane``: ``lane.Lane``.
     """
-    control = lane.state.control[0]
     empty_rounds = 0
     while True:
         timeout_ms = 0 if empty_rounds < EMPTY_ROUNDS else SLEEP_MS
         if timeout_ms:
-            leave_generation(control, lane.worker)
+            rest(lane.state, lane.worker)
         ready = epoll_wait(lane.devices.epoll, lane.devices.events.ctypes.data, MAX_EVENTS, timeout_ms)
         if ready < 0:
-            leave_generation(control, lane.worker)
+            rest(lane.state, lane.worker)
             return INTERRUPTED if last_error() == EINTR else WAIT_FAILED
         now_ns = monotonic_ns(lane.devices.timespec)
         empty_rounds = 0 if ready > 0 else empty_rounds + 1
@@ -59,7 +57,7 @@ def run_worker(lane: Any) -> int:
         called = serve_devices(lane, generation, ready, now_ns)
         keep_house(lane, generation, now_ns)
         if called or lane.devices.failures:
-            leave_generation(control, lane.worker)
+            rest(lane.state, lane.worker)
             return CONTROL_READY if called else DEVICE_FAILED
 
 
@@ -106,7 +104,7 @@ def carry_burst(lane: Any, generation: int) -> None:
     """Take the vector through the pipeline and out, and leave it empty."""
     if lane.vector.count == 0:
         return
-    carry_vector(lane.vector, lane.arena.heads, lane.state, generation, lane.worker, lane.egress)
+    carry_vector(lane.vector, lane.arena, lane.state, generation, lane.worker, lane.egress)
     transmit_vector(lane, generation)
     settle_vector(lane.vector, lane.state.port_counters[lane.worker])
     lane.vector.count = 0
@@ -114,14 +112,24 @@ def carry_burst(lane: Any, generation: int) -> None:
 
 @kernel
 def keep_house(lane: Any, generation: int, now_ns: int) -> None:
-    """Once a tick, worker 0 sweeps its share of the FDB."""
-    state = lane.state
+    """Once a tick, worker 0 sweeps its share of the tables, and does what is due though no frame comes."""
     tick = (now_ns >> TICK_SHIFT) & TICK_MASK
     if lane.worker != 0 or tick == lane.devices.tick:
         return
     lane.devices.tick = tick
-    rules = state.fdb_rules[generation % COPIES]
-    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, rules, state.learning_counters[lane.worker])
+    sweep_tables(lane, generation, tick)
+    keep_time(lane.vector, lane.arena, lane.state, generation, lane.worker, lane.egress, now_ns)
+    if lane.vector.count:
+        transmit_vector(lane, generation)
+        settle_vector(lane.vector, lane.state.port_counters[lane.worker])
+        lane.vector.count = 0
+
+
+@kernel
+def sweep_tables(lane: Any, generation: int, tick: int) -> None:
+    """Take what has expired out of a share of the FDB, the flows and the mappings."""
+    state = lane.state
+    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, state.fdb_rules[generation % COPIES], state.learning_counters[0])
     share = len(fdb.buckets) // SWEEP_SHARE + 1
     sweep_buckets(fdb, np.int64(fdb.head.next_swept), share, tick)
     fdb.head.next_swept = (np.int64(fdb.head.next_swept) + share) % len(fdb.buckets)

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.generation.kernels import leave_generation
 from dataplane.jit import kernel
 from dataplane.layout import LINE_BYTES
 from dataplane.memory import copy_bytes, copy_line
-from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.settle import settle_vector
 from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
 from dataplane.virtio import clear_virtio
@@ -101,9 +100,9 @@ def carry_frames(
         while done < len(frames):
             generation = begin_burst(state, worker)
             done += load_frames(vector, arena, frames, data, done, size, shift_ns, counters)
-            carry_vector(vector, arena.heads, state, generation, worker, egress)
+            carry_vector(vector, arena, state, generation, worker, egress)
             discard_queued(vector, egress, counters)
             settle_vector(vector, counters)
         shift_ns += ROUND_NS
-    leave_generation(state.control[0], worker)
+    rest(state, worker)
     return shift_ns

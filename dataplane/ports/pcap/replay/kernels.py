@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.generation.kernels import leave_generation
 from dataplane.generation.tables import COPIES
 from dataplane.jit import kernel
 from dataplane.memory import copy_bytes
-from dataplane.pipeline import begin_burst, carry_vector
+from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.memory.kernels import load_frame
 from dataplane.ports.pcap.kernels import append_record
 from dataplane.ports.pcap.replay.tables import NO_PART
@@ -128,11 +127,11 @@ def replay_frames(lane: Any, frames: Any, data: Any, first: int, last: int, size
         if vector.count == 0:
             break
         generation = begin_burst(state, 0)
-        carry_vector(vector, lane.arena.heads, state, generation, 0, lane.egress)
+        carry_vector(vector, lane.arena, state, generation, 0, lane.egress)
         record_queued(lane, state.forward[generation % COPIES])
         settle_vector(vector, state.port_counters[0])
         if report.state.enabled:
             append_lines(report, vector)
         first += vector.received
-    leave_generation(state.control[0], 0)
+    rest(state, 0)
     return first
