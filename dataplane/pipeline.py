@@ -20,11 +20,11 @@ from dataplane.flow.tables import Flows
 from dataplane.forward.kernels import forward_frames
 from dataplane.generation.kernels import enter_generation, leave_generation
 from dataplane.generation.tables import COPIES
-from dataplane.jit import inlined, kernel
+from dataplane.jit import kernel
 from dataplane.parse.kernels import parse_frames
 from dataplane.route.hops.tables import Hops
 from dataplane.route.tables import Fib
-from dataplane.router.kernels import decide_frames, is_later, run_timers
+from dataplane.router.kernels import decide_frames
 from dataplane.router.tables import Router
 from dataplane.state import Tables
 from nat.tables import Nat
@@ -35,70 +35,38 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
     """Take a vector of received frames to the egress queues.
 
     ``vector``: count, head_at, head_length, tail_length, length, in_port and timestamp_ns are set, no timestamp
-    earlier than those of the vector before. ``arena``: where its frames lie. ``generation``: what ``begin_burst``
-    gave. ``egress``: empty queues.
+    earlier than those of the vector before. An empty one tells the time by its first timestamp: so timers run though
+    nothing comes. ``arena``: where its frames lie. ``generation``: what ``begin_burst`` gave. ``egress``: empty queues.
     """
-    tables = tables_in_force(state, generation, worker)
+    copy = generation % COPIES
+    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, state.fdb_rules[copy], state.learning_counters[worker])
+    tables = Tables(state.admit[copy], state.storms[0], fdb, state.forward[copy], state.switches[0])
+
     parse_frames(vector, arena.heads)
     admit_frames(vector, arena.heads, tables.admit, tables.storms)
-    if state.interfaces[generation % COPIES].routes:
-        decide_frames(vector, arena, tables, router_in_force(state, generation, worker), egress)
+    if state.interfaces[copy].routes:
+        route_and_bridge(vector, arena, state, copy, worker, tables, egress)
     else:
         forward_frames(vector, tables, egress)
 
 
 @kernel
-def keep_time(vector: Any, arena: Any, state: Any, generation: int, worker: int, egress: Any, now_ns: Any) -> None:
-    """Do what is due at ``now_ns`` though no frame has come; what that makes goes to the egress queues.
-
-    ``vector``: empty; ``egress``: empty queues.
-    """
-    vector.count = vector.received = 0
-    if not state.interfaces[generation % COPIES].routes:
-        return
-    vector.timestamp_ns[0] = now_ns
-    router = router_in_force(state, generation, worker)
-    if is_later(router.clock, vector, 0):
-        run_timers(vector, arena, router, 0)
-    if vector.count:
-        decide_frames(vector, arena, tables_in_force(state, generation, worker), router, egress)
-
-
-@inlined
-def tables_in_force(state: Any, generation: int, worker: int) -> Any:
-    """Return the switch's tables."""
-    copy = generation % COPIES
-    fdb = Fdb(state.fdb_head[0], state.fdb_buckets, state.fdb_rules[copy], state.learning_counters[worker])
-    return Tables(state.admit[copy], state.storms[0], fdb, state.forward[copy], state.switches[0])
-
-
-@inlined
-def flows_of(state: Any) -> Any:
-    """Return the flow table."""
-    return Flows(state.flow_head[0], state.flow_buckets, state.flow_ring, state.flow_records, state.flow_words)
-
-
-@inlined
-def mappings_of(state: Any) -> Any:
-    """Return the table of endpoint-independent mappings."""
-    return Flows(
+def route_and_bridge(
+    vector: Any, arena: Any, state: Any, copy: int, worker: int, tables: Any, egress: Any
+) -> None:
+    """Forward where there is a router: what the last stage sees of the state's ``copy`` in force."""
+    flows = Flows(state.flow_head[0], state.flow_buckets, state.flow_ring, state.flow_records, state.flow_words)
+    mappings = Flows(
         state.mapping_head[0], state.mapping_buckets, state.mapping_ring, state.mapping_records, state.mapping_words
     )
-
-
-@inlined
-def router_in_force(state: Any, generation: int, worker: int) -> Any:
-    """Return the router's tables."""
-    copy = generation % COPIES
-    nat = Nat(state.nat_rules[copy], state.nat_draws[worker], mappings_of(state), state.nat_scratch[worker])
-    return Router(
+    router = Router(
         state.interfaces[copy],
         Fib(state.fib4_root, state.fib4_units),
         Fib(state.fib6_root, state.fib6_units),
         Hops(state.hops, state.hop_groups, state.hop_spreads),
-        flows_of(state),
+        flows,
         state.flow_rules[copy],
-        nat,
+        Nat(state.nat_rules[copy], state.nat_draws[worker], mappings, state.nat_scratch[worker]),
         Neighbours(state.neighbour_head[0], state.neighbour_buckets),
         Parking(state.parking_head[0], state.parking_places),
         Fragments(state.fragment_head[0], state.fragment_entries),
@@ -107,14 +75,15 @@ def router_in_force(state: Any, generation: int, worker: int) -> Any:
         state.ways[worker],
         state.quotes[worker],
     )
+    decide_frames(vector, arena, tables, router, egress)
 
 
 @kernel
 def begin_burst(state: Any, worker: int) -> int:
     """Enter the generation in force and return it; whoever is first also puts its static FDB entries in force."""
     generation = enter_generation(state.control[0], worker)
-    begin_flow_burst(flows_of(state), worker)
-    begin_flow_burst(mappings_of(state), worker)
+    begin_flow_burst(state.flow_head[0], worker)
+    begin_flow_burst(state.mapping_head[0], worker)
     control = state.control[0]
     rules = state.fdb_rules[generation % COPIES]
     if not has_present_stamp(rules, np.uint64(control.installed_stamp)):
@@ -126,6 +95,6 @@ def begin_burst(state: Any, worker: int) -> int:
 @kernel
 def rest(state: Any, worker: int) -> None:
     """Say that ``worker`` uses no generation and holds no flow: it is about to sleep."""
-    leave_flows(flows_of(state), worker)
-    leave_flows(mappings_of(state), worker)
+    leave_flows(state.flow_head[0], worker)
+    leave_flows(state.mapping_head[0], worker)
     leave_generation(state.control[0], worker)

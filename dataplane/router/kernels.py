@@ -32,13 +32,15 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
     """Decide every frame of a vector that was parsed and admitted.
 
     Reads: all columns that parsing and admission write; the tables. Writes: the FDB, flows, neighbours, egress queues,
-    verdict; frames of the fabric's own behind those that came in. Precondition: the egress queues are empty, and
-    ``count`` is more than ``received`` only by frames that timers have caused. Order effects: none.
+    verdict; frames of the fabric's own behind those that came in. Precondition: the egress queues are empty. Order
+    effects: none.
     """
     prefetch_buckets(vector, tables.fdb)
     look_ahead(vector, arena.heads, router)
+    if vector.received == 0 and is_later(router.clock, vector, 0):
+        run_timers(vector, arena, router, 0)
     came = 0
-    caused = np.int64(vector.received)
+    caused = vector.received
     while came < vector.received or caused < vector.count:
         if caused < vector.count:
             i = caused

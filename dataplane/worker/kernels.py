@@ -11,7 +11,7 @@ from dataplane.jit import kernel
 from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns
 from dataplane.mirror.kernels import mirror_frame
 from dataplane.mirror.tables import MIRROR_RECEIVED
-from dataplane.pipeline import begin_burst, carry_vector, keep_time, rest
+from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.kernels import fail_device
 from dataplane.ports.nic.kernels import receive_nic
 from dataplane.ports.tables import MAX_EVENTS, NIC
@@ -82,7 +82,8 @@ def serve_devices(lane: Any, generation: int, ready: int, now_ns: int) -> bool:
             fail_device(devices, port, EBADFD)
         if vector.count == devices.vector_limit:
             carry_burst(lane, generation)
-    carry_burst(lane, generation)
+    if vector.count:
+        carry_burst(lane, generation)
     return called
 
 
@@ -101,9 +102,7 @@ def note_received(lane: Any, port: int, first: int) -> None:
 
 @kernel
 def carry_burst(lane: Any, generation: int) -> None:
-    """Take the vector through the pipeline and out, and leave it empty."""
-    if lane.vector.count == 0:
-        return
+    """Take the vector through the pipeline and out, and leave it empty. An empty one tells the time."""
     carry_vector(lane.vector, lane.arena, lane.state, generation, lane.worker, lane.egress)
     transmit_vector(lane, generation)
     settle_vector(lane.vector, lane.state.port_counters[lane.worker])
@@ -118,11 +117,8 @@ def keep_house(lane: Any, generation: int, now_ns: int) -> None:
         return
     lane.devices.tick = tick
     sweep_tables(lane, generation, tick)
-    keep_time(lane.vector, lane.arena, lane.state, generation, lane.worker, lane.egress, now_ns)
-    if lane.vector.count:
-        transmit_vector(lane, generation)
-        settle_vector(lane.vector, lane.state.port_counters[lane.worker])
-        lane.vector.count = 0
+    lane.vector.timestamp_ns[0] = now_ns
+    carry_burst(lane, generation)
 
 
 @kernel
