@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 from dataplane.jit import CHECKS_BOUNDS
 from dataplane.layout import LINE_BYTES
@@ -181,3 +182,27 @@ def fetch_add(typing_context: Any, array: Any, index: Any, amount: Any) -> Any:
         return builder.atomic_rmw("add", pointer, arguments[2], "acq_rel")
 
     return array.dtype(array, types.intp, array.dtype), generate
+
+
+def record_at(typing_context: Any, address: Any, dtype: Any) -> Any:
+    """Return the record of ``dtype`` at an address (uint64)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return dtype.dtype(types.uint64, dtype), generate
+
+
+def records_at(typing_context: Any, address: Any, count: Any, dtype: Any) -> Any:
+    """Return the array of ``count`` items of ``dtype`` at an address (uint64)."""
+    array_type = types.Array(dtype.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = make_array(array_type)(context, builder)
+        item_bytes = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+        item = context.get_constant(types.intp, item_bytes)
+        data = builder.inttoptr(arguments[0], array.data.type)
+        populate_array(array, data=data, shape=[arguments[1]], strides=[item], itemsize=item, meminfo=None)
+        return array._getvalue()
+
+    return array_type(types.uint64, types.intp, dtype), generate

@@ -112,3 +112,9 @@ def inlined(function: Function) -> Function:
     """Compile a small kernel into each of its callers: for what runs for every packet."""
     KERNELS.append(function.__name__)
     return numba.njit(**OPTIONS, forceinline=True)(function)
+
+
+def expanded(function: Function) -> Function:
+    """Put a function into its callers before they are compiled, so that it may return what a kernel cannot: records and
+    tuples of them."""
+    return numba.njit(**OPTIONS, inline="always")(function)

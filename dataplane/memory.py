@@ -87,6 +87,13 @@ if JIT_DISABLED:
         to = _inside(target, target_at, length)
         target[to : to + length] = np.frombuffer(ctypes.string_at(int(address), length), np.uint8)
 
+    def record_at(address: Any, dtype: Any) -> Any:
+        return records_at(address, 1, dtype)[0]
+
+    def records_at(address: Any, count: Any, dtype: Any) -> Any:
+        memory = (ctypes.c_char * (int(count) * dtype.itemsize)).from_address(int(address))
+        return np.frombuffer(memory, dtype).view(np.recarray if dtype.names else np.ndarray)
+
     def prefetch(array: Any, index: int) -> None:
         pass
 
@@ -125,6 +132,8 @@ else:
     copy_bytes = intrinsic(intrinsics.copy_bytes)
     store_u32_at = intrinsic(intrinsics.store_u32_at)
     copy_from = intrinsic(intrinsics.copy_from)
+    record_at = intrinsic(intrinsics.record_at)
+    records_at = intrinsic(intrinsics.records_at)
     prefetch = intrinsic(intrinsics.prefetch)
     load_acquire = intrinsic(intrinsics.load_acquire)
     store_release = intrinsic(intrinsics.store_release)

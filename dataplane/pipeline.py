@@ -16,18 +16,13 @@ from dataplane.admit.kernels import admit_frames
 from dataplane.fdb.kernels import has_present_stamp, install_static_entries
 from dataplane.fdb.tables import Fdb
 from dataplane.flow.records import begin_flow_burst, leave_flows
-from dataplane.flow.tables import Flows
 from dataplane.forward.kernels import forward_frames
 from dataplane.generation.kernels import enter_generation, leave_generation
 from dataplane.generation.tables import COPIES
 from dataplane.jit import kernel
 from dataplane.parse.kernels import parse_frames
-from dataplane.route.hops.tables import Hops
-from dataplane.route.tables import Fib
 from dataplane.router.kernels import decide_frames
-from dataplane.router.tables import Router
 from dataplane.state import Tables
-from nat.tables import Nat
 
 
 @kernel
@@ -45,37 +40,11 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
     parse_frames(vector, arena.heads)
     admit_frames(vector, arena.heads, tables.admit, tables.storms)
     if state.interfaces[copy].routes:
-        route_and_bridge(vector, arena, state, copy, worker, tables, egress)
+        router = state.routers[worker]
+        router.copy = copy
+        decide_frames(vector, arena, tables, router, egress)
     else:
         forward_frames(vector, tables, egress)
-
-
-@kernel
-def route_and_bridge(
-    vector: Any, arena: Any, state: Any, copy: int, worker: int, tables: Any, egress: Any
-) -> None:
-    """Forward where there is a router: what the last stage sees of the state's ``copy`` in force."""
-    flows = Flows(state.flow_head[0], state.flow_buckets, state.flow_ring, state.flow_records, state.flow_words)
-    mappings = Flows(
-        state.mapping_head[0], state.mapping_buckets, state.mapping_ring, state.mapping_records, state.mapping_words
-    )
-    router = Router(
-        state.interfaces[copy],
-        Fib(state.fib4_root, state.fib4_units),
-        Fib(state.fib6_root, state.fib6_units),
-        Hops(state.hops, state.hop_groups, state.hop_spreads),
-        flows,
-        state.flow_rules[copy],
-        Nat(state.nat_rules[copy], state.nat_draws[worker], mappings, state.nat_scratch[worker]),
-        Neighbours(state.neighbour_head[0], state.neighbour_buckets),
-        Parking(state.parking_head[0], state.parking_places),
-        Fragments(state.fragment_head[0], state.fragment_entries),
-        state.errors[0],
-        state.clock[0],
-        state.ways[worker],
-        state.quotes[worker],
-    )
-    decide_frames(vector, arena, tables, router, egress)
 
 
 @kernel

@@ -6,12 +6,12 @@
 Quotes may end anywhere behind these 8 bytes, and in the spill buffer. What lies behind the head is left alone.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from dataplane.checksum import adjust_checksum, difference, sum_bytes
-from dataplane.flow.tables import DESTINATION_PORT_SHIFT, PROTOCOL_SHIFT, SOURCE_PORT_SHIFT, TUPLE_DTYPE
+from dataplane.flow.tables import DESTINATION_PORT_SHIFT, PROTOCOL_SHIFT, SOURCE_PORT_SHIFT
 from dataplane.jit import inlined, kernel
 from dataplane.memory import load_u16_be, load_u32_be, load_u64_be
 from dataplane.vector import FIRST_FRAGMENT, WHOLE
@@ -54,24 +54,6 @@ from dataplane.wire import (
 from nat.addresses import rewrite_addresses
 from nat.tables import NO_ERROR, QUOTE_MALFORMED, QUOTES_LATER_FRAGMENT, QUOTES_PACKET
 from nat.transport import NO_PORTS, PORTS, QUERY, form_of_ports, rewrite_sctp, rewrite_transport
-
-QUOTE_DTYPE: Final = np.dtype(
-    [
-        # The tuple of packets that go the way the error goes: the quoted packet's, reversed.
-        ("towards", TUPLE_DTYPE),
-        # Where the quoted packet, its transport header and what may be touched of it begin and end, in ``heads``.
-        ("packet_at", "u4"),
-        ("transport_at", "u4"),
-        ("ends_at", "u4"),
-        # Length of the quoted packet's transport part as its header says, which is more than what is quoted.
-        ("transport_bytes", "u4"),
-        ("protocol", "u1"),
-        ("is_ipv6", "u1"),
-        ("fragment", "u1"),
-    ],
-    align=True,
-)
-"""Scratch that ``read_quote`` fills and ``translate_error`` uses."""
 
 _QUOTED_TRANSPORT = 8
 _EXTENSIONS = 8

@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from dataplane.flow.tables import TUPLE_DTYPE
+
 NO_ERROR: Final = 0
 """The packet is no ICMP error: it has ports of its own, or none."""
 QUOTES_PACKET: Final = 1
@@ -21,6 +23,24 @@ QUOTE_MALFORMED: Final = 2
 """The quoted packet is too short or its header makes no sense; nothing can be said about its flow."""
 QUOTES_LATER_FRAGMENT: Final = 3
 """The quoted packet has no ports to find its flow by."""
+
+QUOTE_DTYPE: Final = np.dtype(
+    [
+        # The tuple of packets that go the way the error goes: the quoted packet's, reversed.
+        ("towards", TUPLE_DTYPE),
+        # Where the quoted packet, its transport header and what may be touched of it begin and end, in ``heads``.
+        ("packet_at", "u4"),
+        ("transport_at", "u4"),
+        ("ends_at", "u4"),
+        # Length of the quoted packet's transport part as its header says, which is more than what is quoted.
+        ("transport_bytes", "u4"),
+        ("protocol", "u1"),
+        ("is_ipv6", "u1"),
+        ("fragment", "u1"),
+    ],
+    align=True,
+)
+"""Scratch that ``read_quote`` fills and ``translate_error`` uses."""
 
 OK: Final = 0
 NAT_EXHAUSTED: Final = -4

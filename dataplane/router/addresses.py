@@ -23,7 +23,7 @@ _LINK_LOCAL = np.uint64(0xFE80 >> 6)
 def is_martian4(low: Any) -> bool:
     """Whether an IPv4 address is of 0/8, 127/8 or 224/3: no source or destination that is routed."""
     first = (low >> _FIRST_OF_4) & _BYTE
-    return first == _NONE or first == _LOOPBACK or first >= _GROUPS
+    return first in (_NONE, _LOOPBACK) or first >= _GROUPS
 
 
 @inlined

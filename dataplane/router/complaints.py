@@ -26,6 +26,7 @@ from dataplane.icmp.tables import (
 from dataplane.jit import inlined, kernel
 from dataplane.neighbour.tables import LINK_LOCAL_HIGH
 from dataplane.router.tables import ERROR_BURST_NS, ERROR_COST_NS
+from dataplane.router.view import errors_of, interfaces_of
 from dataplane.token_bucket import take_token
 from dataplane.wire import (
     ICMP_TIME_EXCEEDED,
@@ -97,17 +98,17 @@ def refuse(
     packet's family, nothing is said.
     """
     drop(vector, i, reason)
-    interface = router.interfaces.interface[vector.interface[i]]
+    interface = interfaces_of(router).interface[vector.interface[i]]
     if vector.is_ipv6[i]:
         high, low = interface.address6_high, interface.address6_low
         if (high | low) == _NONE:
             high, low = LINK_LOCAL_HIGH, interface.link_local_low
-        if low != _NONE and may_say(vector, arena.heads, router.errors, i):
+        if low != _NONE and may_say(vector, arena.heads, errors_of(router), i):
             if saying == SAY_NO_PROTOCOL:
                 rest = 6  # Where the next-header field is that nobody knows (RFC 4443 section 3.4).
             write_error6(vector, arena, i, high, low, _ERRORS6[saying, 0], _ERRORS6[saying, 1], rest)
             send_back(vector, switches, egress, i)
-    elif interface.address4 != _NONE and may_say(vector, arena.heads, router.errors, i):
+    elif interface.address4 != _NONE and may_say(vector, arena.heads, errors_of(router), i):
         write_error4(vector, arena, i, interface.address4, _ERRORS4[saying, 0], _ERRORS4[saying, 1], rest)
         send_back(vector, switches, egress, i)
 
@@ -116,5 +117,5 @@ def refuse(
 def reset(vector: Any, arena: Any, router: Any, switches: Any, egress: Any, i: int, reason: int) -> None:
     """Drop frame ``i``, a TCP segment, and answer that nothing listens."""
     drop(vector, i, reason)
-    if may_say(vector, arena.heads, router.errors, i) and write_reset(vector, arena.heads, i):
+    if may_say(vector, arena.heads, errors_of(router), i) and write_reset(vector, arena.heads, i):
         send_back(vector, switches, egress, i)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from nat.destination import translate_destination
 
 from dataplane.flow.index import key_hash
 from dataplane.flow.kernels import find_half
@@ -16,8 +15,10 @@ from dataplane.flow.tables import (
 from dataplane.jit import inlined, kernel
 from dataplane.router.lookahead import hash_of_packet, word_of_packet
 from dataplane.router.tables import KNOWN, NEW, RELATED, UNTRACKED
+from dataplane.router.view import flow_head_of, flows_of, nat_of, quote_of, way_of
 from dataplane.vector import LATER_FRAGMENT, WHOLE
 from dataplane.wire import PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
+from nat.destination import translate_destination
 from nat.errors import read_quote
 from nat.tables import NO_ERROR, QUOTES_PACKET
 
@@ -58,24 +59,25 @@ def copy_reversed(key: Any, target: Any) -> None:
 
 @inlined
 def find_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> None:
-    """Fill ``router.way`` for frame ``i``: its standing, its half, and where it really goes.
+    """Fill the way for frame ``i``: its standing, its half, and where it really goes.
 
     Reads: the packet's columns, of which ports and protocol of later fragments are known by now; the flow table; what
     is published. The quick case is a packet of a known flow.
     """
-    way = router.way
+    way = way_of(router)
     original = way.conversation.original
     original.source_high, original.source_low = vector.source_high[i], vector.source_low[i]
     original.destination_high, original.destination_low = vector.destination_high[i], vector.destination_low[i]
     original.word = word_of_packet(vector, i)
     hashed = vector.flow_hash[i]
     if vector.fragment[i] != WHOLE:
-        hashed = hash_of_packet(vector, router.flows.head, i)
-    way.half = find_half(router.flows, original, hashed, tick)
+        hashed = hash_of_packet(vector, flow_head_of(router), i)
+    flows = flows_of(router)
+    way.half = find_half(flows, original, hashed, tick)
     way.is_redirected = 0
     if way.half != NO_HALF:
         way.standing = KNOWN
-        flow = router.flows.records[way.half >> 1]
+        flow = flows.records[way.half >> 1]
         if way.half & 1:
             copy_reversed(flow.original.key, way.leaves_as)
         else:
@@ -88,12 +90,12 @@ def find_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -
 
 @kernel
 def begin_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> None:
-    """Fill ``router.way`` for a packet of no known flow: an ICMP error, or the first of a conversation."""
-    way = router.way
+    """Fill the way for a packet of no known flow: an ICMP error, or the first of a conversation."""
+    way = way_of(router)
     way.destination_high, way.destination_low = vector.destination_high[i], vector.destination_low[i]
     protocol = vector.protocol[i]
     if protocol in (PROTOCOL_ICMP, PROTOCOL_ICMPV6):
-        quoted = read_quote(vector, heads, i, router.quote)
+        quoted = read_quote(vector, heads, i, quote_of(router))
         if quoted != NO_ERROR:
             way.standing = UNTRACKED
             if quoted == QUOTES_PACKET:
@@ -102,7 +104,7 @@ def begin_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) 
     way.standing = NEW
     reply = way.conversation.reply
     copy_reversed(way.conversation.original, reply)
-    if translate_destination(router.nat, way.conversation, tick):
+    if translate_destination(nat_of(router), way.conversation, tick):
         way.is_redirected = 1
         way.destination_high, way.destination_low = reply.source_high, reply.source_low
 
@@ -110,13 +112,13 @@ def begin_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) 
 @kernel
 def find_quoted(vector: Any, router: Any, tick: Any) -> None:
     """Find the flow of the packet that an ICMP error quotes, and where the error therefore goes."""
-    way, towards = router.way, router.quote.towards
-    half = find_half(router.flows, towards, key_hash(router.flows.head, towards), tick)
+    way, towards = way_of(router), quote_of(router).towards
+    half = find_half(flows_of(router), towards, key_hash(flow_head_of(router), towards), tick)
     if half == NO_HALF:
         return
     way.half = half
     way.standing = RELATED
-    flow = router.flows.records[half >> 1]
+    flow = flows_of(router).records[half >> 1]
     if half & 1:
         copy_reversed(flow.original.key, way.leaves_as)
     else:

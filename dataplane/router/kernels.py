@@ -25,7 +25,9 @@ from dataplane.router.tables import (
     NOT_ROUTABLE_ERRAND,
     PACKET_ERRAND,
 )
+from dataplane.router.view import clock_of, interfaces_of, neighbours_of, parking_of
 from dataplane.verdict import DROP, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
+
 
 @kernel
 def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
@@ -37,7 +39,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
     """
     prefetch_buckets(vector, tables.fdb)
     look_ahead(vector, arena.heads, router)
-    if vector.received == 0 and is_later(router.clock, vector, 0):
+    if vector.received == 0 and is_later(clock_of(router), vector, 0):
         run_timers(vector, arena, router, 0)
     came = 0
     caused = vector.received
@@ -47,7 +49,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
             caused += 1
         else:
             i = came
-            if is_later(router.clock, vector, i):
+            if is_later(clock_of(router), vector, i):
                 run_timers(vector, arena, router, i)
                 continue
             came += 1
@@ -60,7 +62,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
 def run_timers(vector: Any, arena: Any, router: Any, cause: int) -> None:
     """Do what is due at the time of frame ``cause``: what it makes stands behind the vector's frames."""
     tick = tick_of(vector, cause)
-    run_neighbour_timers(router.neighbours, router.parking, router.interfaces, vector, arena, cause, tick)
+    run_neighbour_timers(neighbours_of(router), parking_of(router), interfaces_of(router), vector, arena, cause, tick)
 
 
 @inlined

@@ -20,7 +20,6 @@ from dataplane.neighbour.nd import (
 from dataplane.neighbour.ra import answer_router_solicitation
 from dataplane.neighbour.table import note_neighbour
 from dataplane.neighbour.tables import (
-    CONFIRMED,
     HEARD,
     MALFORMED,
     NOT_ARP,
@@ -30,14 +29,12 @@ from dataplane.neighbour.tables import (
     SOLICITED,
     TARGET,
     TARGET_LINK_ADDRESS,
-    UNSOLICITED,
-    UNSOLICITED_OVERRIDE,
 )
 from dataplane.router.complaints import send_back
 from dataplane.router.routes import is_local, is_on_link
+from dataplane.router.view import interfaces_of, neighbours_of, parking_of
 from dataplane.verdict import CONSUME, GATEWAY_CLAIMED, MALFORMED_NEIGHBOUR
 from dataplane.wire import (
-    ARP_REPLY,
     ARP_REQUEST,
     ICMP_ID,
     NEIGHBOUR_ADVERTISEMENT,
@@ -60,15 +57,14 @@ def meet_arp(vector: Any, arena: Any, admit: Any, switches: Any, router: Any, eg
     if operation == NOT_ARP:
         return False
     number = np.int64(vector.interface[i])
-    interface = router.interfaces.interface[number]
+    interface = interfaces_of(router).interface[number]
     sender, target, mac = arp_sender(vector, heads, i), arp_target(vector, heads, i), arp_sender_mac(vector, heads, i)
     if is_claimed(router, vector, i, _NONE, sender, mac):
         drop(vector, i, GATEWAY_CLAIMED)
         return True
     is_ours = answers_for(router, admit, vector, i, _NONE, target) and sender != target
     if sender != _NO_ADDRESS4:
-        kind = CONFIRMED if operation == ARP_REPLY and vector.destination_mac[i] == interface.mac else HEARD
-        hear(vector, arena, router, i, _NONE, sender, mac, kind, is_ours, tick)
+        hear(vector, arena, router, i, _NONE, sender, mac, HEARD, is_ours, tick)
     if operation == ARP_REQUEST and is_ours:
         vector.verdict[i] = CONSUME
         answer_arp(vector, heads, i, interface.mac)
@@ -87,7 +83,7 @@ def answers_for(router: Any, admit: Any, vector: Any, i: int, high: Any, low: An
     number = np.int64(vector.interface[i])
     if is_local(router, high, low, number):
         return True
-    is_proxy = router.interfaces.interface[number].traits & PROXIES != 0
+    is_proxy = interfaces_of(router).interface[number].traits & PROXIES != 0
     return is_proxy and not owns_address(admit.ports[vector.in_port[i]], high, low)
 
 
@@ -95,7 +91,7 @@ def answers_for(router: Any, admit: Any, vector: Any, i: int, high: Any, low: An
 def is_claimed(router: Any, vector: Any, i: int, high: Any, low: Any, mac: Any) -> bool:
     """Whether ``mac`` claims an address that is the router's own where frame ``i`` came in."""
     number = np.int64(vector.interface[i])
-    return mac != router.interfaces.interface[number].mac and is_local(router, high, low, number)
+    return mac != interfaces_of(router).interface[number].mac and is_local(router, high, low, number)
 
 
 @kernel
@@ -106,7 +102,18 @@ def hear(
     number, domain = np.int64(vector.interface[i]), np.int64(vector.domain[i])
     if is_on_link(router, high, low, number, domain):
         note_neighbour(
-            router.neighbours, router.parking, vector, arena, i, domain, high, low, mac, kind, asks_us, number, tick
+            neighbours_of(router),
+            parking_of(router),
+            vector,
+            arena,
+            i,
+            domain,
+            high,
+            low,
+            mac,
+            kind,
+            asks_us,
+            tick,
         )
 
 
@@ -116,7 +123,7 @@ def meet_discovery(
 ) -> bool:
     """Take frame ``i``, a message of neighbour discovery, if it is for the router; False if it is to be bridged."""
     heads = arena.heads
-    is_to_router = vector.destination_mac[i] == router.interfaces.interface[vector.interface[i]].mac
+    is_to_router = vector.destination_mac[i] == interfaces_of(router).interface[vector.interface[i]].mac
     kind = read_discovery(vector, heads, i)
     if kind == NEIGHBOUR_SOLICITATION:
         if meet_solicitation(vector, arena, admit, switches, router, egress, i, tick):
@@ -130,7 +137,7 @@ def meet_discovery(
             if mac != _NONE:
                 hear(vector, arena, router, i, vector.source_high[i], vector.source_low[i], mac, HEARD, True, tick)
         vector.verdict[i] = CONSUME
-        answer_router_solicitation(vector, heads, i, router.interfaces.interface[vector.interface[i]])
+        answer_router_solicitation(vector, heads, i, interfaces_of(router).interface[vector.interface[i]])
         send_back(vector, switches, egress, i)
         return True
     elif kind == MALFORMED and is_to_router:
@@ -160,7 +167,7 @@ def meet_solicitation(
     if not is_ours:
         return False
     vector.verdict[i] = CONSUME
-    answer_solicitation(vector, heads, i, router.interfaces.interface[vector.interface[i]].mac)
+    answer_solicitation(vector, heads, i, interfaces_of(router).interface[vector.interface[i]].mac)
     send_back(vector, switches, egress, i)
     return True
 
@@ -175,11 +182,6 @@ def meet_advertisement(vector: Any, arena: Any, router: Any, i: int, tick: Any) 
     if is_claimed(router, vector, i, high, low, mac):
         drop(vector, i, GATEWAY_CLAIMED)
         return True
-    says = heads[at + ICMP_ID]
-    kind = UNSOLICITED_OVERRIDE if says & OVERRIDES else UNSOLICITED
-    if says & SOLICITED:
-        kind = CONFIRMED
-    if mac == _NONE:  # Allowed in the answer to a unicast solicitation, by whom the entry says already.
-        mac = vector.source_mac[i]
+    kind = heads[at + ICMP_ID] & (SOLICITED | OVERRIDES)
     hear(vector, arena, router, i, high, low, mac, kind, False, tick)
     return False

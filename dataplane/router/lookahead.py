@@ -33,6 +33,7 @@ from dataplane.router.tables import (
     NOT_ROUTABLE_ERRAND,
     PACKET_ERRAND,
 )
+from dataplane.router.view import fib4_of, fib6_of, flow_head_of, flows_of, interfaces_of
 from dataplane.verdict import FORWARD
 from dataplane.wire import (
     ETHERNET_BYTES,
@@ -54,21 +55,24 @@ def look_ahead(vector: Any, heads: Any, router: Any) -> None:
     the packet's columns. Order effects: none.
     """
     is_any = False
+    interfaces = interfaces_of(router)
     for i in range(vector.count):
-        is_any |= read_errand(vector, heads, router.interfaces, i)
+        is_any |= read_errand(vector, heads, interfaces, i)
     if not is_any:
         return
-    if router.interfaces.tracks:
+    if interfaces.tracks:
+        flows = flows_of(router)
         for i in range(vector.count):
             if vector.errand[i] == PACKET_ERRAND:
-                vector.flow_hash[i] = hash_of_packet(vector, router.flows.head, i)
-                prefetch_bucket(router.flows, vector.flow_hash[i])
-    look_up_routes4(vector, router.fib4)
-    look_up_routes6(vector, router.fib6)
-    if router.interfaces.tracks:
+                vector.flow_hash[i] = hash_of_packet(vector, flows.head, i)
+                prefetch_bucket(flows, vector.flow_hash[i])
+    look_up_routes4(vector, fib4_of(router))
+    look_up_routes6(vector, fib6_of(router))
+    if interfaces.tracks:
+        flows = flows_of(router)
         for i in range(vector.count):
             if vector.errand[i] == PACKET_ERRAND:
-                peek_half(router.flows, vector.flow_hash[i])
+                peek_half(flows, vector.flow_hash[i])
 
 
 @inlined
@@ -87,8 +91,8 @@ def read_errand(vector: Any, heads: Any, interfaces: Any, i: int) -> bool:
     elif is_to_router:
         vector.errand[i] = errand_of_packet(vector, heads, i)
     elif vector.ether_type[i] == TYPE_IPV6 and vector.destination_mac[i] & MAC_GROUP_BIT:
-        if errand_of_packet(vector, heads, i) == DISCOVERY_ERRAND:
-            vector.errand[i] = DISCOVERY_ERRAND
+        asks = errand_of_packet(vector, heads, i) == DISCOVERY_ERRAND
+        vector.errand[i] = DISCOVERY_ERRAND if asks else BRIDGED
     return vector.errand[i] == PACKET_ERRAND
 
 
@@ -176,15 +180,15 @@ def look_up_routes6(vector: Any, fib: Any) -> None:
 def look_again(vector: Any, heads: Any, router: Any, i: int) -> None:
     """Do for frame ``i``, which had to wait, what was done for the vector that it came in."""
     vector.errand[i] = NOT_ROUTABLE_ERRAND
-    number = router.interfaces.of_domain[vector.domain[i]]
+    number = interfaces_of(router).of_domain[vector.domain[i]]
     vector.interface[i] = number
     if number == 0:  # The network has lost its router meanwhile.
         return
     vector.errand[i] = errand_of_packet(vector, heads, i)
     if vector.errand[i] != PACKET_ERRAND:
         return
-    vector.flow_hash[i] = hash_of_packet(vector, router.flows.head, i)
+    vector.flow_hash[i] = hash_of_packet(vector, flow_head_of(router), i)
     if vector.is_ipv6[i]:
-        vector.route_group[i] = find_route6(router.fib6, vector.destination_high[i], vector.destination_low[i])
+        vector.route_group[i] = find_route6(fib6_of(router), vector.destination_high[i], vector.destination_low[i])
     else:
-        vector.route_group[i] = find_route4(router.fib4, np.uint32(vector.destination_low[i]))
+        vector.route_group[i] = find_route4(fib4_of(router), np.uint32(vector.destination_low[i]))

@@ -6,14 +6,13 @@ All that a packet is decided by is read before anything is written: who must wai
 from typing import Any, Final
 
 import numpy as np
-from nat.open import open_flow
 
 from dataplane.drop import drop
 from dataplane.flow.kernels import is_same_key, remove_flow
 from dataplane.flow.states import begin_tracking, first_timeout, track_packet
 from dataplane.flow.tables import BEATEN, BEGINS_ANEW, TABLE_FULL
 from dataplane.fragment.cut import cut_packet
-from dataplane.fragment.kernels import follow_fragment
+from dataplane.fragment.kernels import follow_fragment, pass_fragment
 from dataplane.fragment.tables import FOLLOWS, OVERLAPS, WAITS
 from dataplane.interfaces.tables import INTERNAL, MASQUERADES, NODE, SERVES, UPLINK
 from dataplane.jit import inlined, kernel
@@ -36,6 +35,20 @@ from dataplane.router.departure import address_frame, send_out
 from dataplane.router.routes import find_group, hop_of, is_on_link
 from dataplane.router.service import serve_packet
 from dataplane.router.tables import KNOWN, RELATED, UNTRACKED
+from dataplane.router.view import (
+    fib4_of,
+    fib6_of,
+    flow_rules_of,
+    flows_of,
+    fragments_of,
+    interfaces_of,
+    nat_of,
+    neighbours_of,
+    next_hops_of,
+    parking_of,
+    quote_of,
+    way_of,
+)
 from dataplane.vector import WHOLE
 from dataplane.verdict import (
     BURST_FULL,
@@ -66,6 +79,8 @@ from dataplane.wire import (
 from nat.addresses import decrement_ttl
 from nat.errors import translate_error
 from nat.kernels import translate_packet
+from nat.mapping import refresh_mapping
+from nat.open import open_flow
 
 ATTEMPTS: Final = 8
 """Each further one means that another worker has made the same flow, or the flow began anew."""
@@ -88,8 +103,8 @@ def route_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
 @inlined
 def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, tick: Any) -> bool:
     """Do so, or return False, with nothing written, if the packet's flow has come or gone meanwhile."""
-    heads, way = arena.heads, router.way
-    entering = router.interfaces.interface[vector.interface[i]]
+    heads, way = arena.heads, way_of(router)
+    entering = interfaces_of(router).interface[vector.interface[i]]
     if has_martian(vector, i):
         drop(vector, i, MARTIAN_ADDRESS)
         return True
@@ -97,7 +112,7 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     group = vector.route_group[i]
     way.standing = UNTRACKED
     way.is_redirected = 0
-    if router.interfaces.tracks and entering.traits & SERVES == 0:
+    if interfaces_of(router).tracks and entering.traits & SERVES == 0:
         if lacks_transport(vector, i):
             drop(vector, i, MALFORMED_TRANSPORT)
             return True
@@ -106,9 +121,9 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         find_conversation(vector, heads, router, i, tick)
         if way.destination_low != low or way.destination_high != high:
             high, low = way.destination_high, way.destination_low
-            group = find_group(router.fib4, router.fib6, high, low)
+            group = find_group(fib4_of(router), fib6_of(router), high, low)
 
-    hop = router.hops.hop[np.int64(hop_of(router, vector, i, group))]
+    hop = next_hops_of(router)[np.int64(hop_of(router, vector, i, group))]
     if hop.kind == LOCAL:
         serve_packet(vector, arena, tables, router, egress, i, hop)
         return True
@@ -135,10 +150,8 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     if hop.kind == VIA:
         high, low = hop.address_high, hop.address_low
     domain, number = np.int64(hop.domain), np.int64(hop.interface)
-    mac, act = meet_neighbour(router.neighbours, domain, high, low, number, tick)
-    if act != SEND and not has_mac(
-        vector, arena, router, tables.switches, egress, i, domain, high, low, number, act, tick
-    ):
+    mac, act = meet_neighbour(neighbours_of(router), domain, high, low, tick)
+    if act != SEND and not has_mac(vector, arena, router, tables.switches, egress, i, domain, high, low, act, tick):
         return True
 
     if way.standing != UNTRACKED:
@@ -147,7 +160,7 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         if vector.verdict[i] == DROP:
             return True
     decrement_ttl(heads, at, vector.is_ipv6[i])
-    address_frame(vector, heads, i, mac, router.interfaces.interface[number].mac)
+    address_frame(vector, heads, i, mac, interfaces_of(router).interface[number].mac)
     is_apart = number == np.int64(vector.interface[i])
     vector.domain[i] = domain
     if is_cut and not cut_packet(vector, arena, i, np.int64(hop.mtu)):
@@ -167,13 +180,22 @@ def may_not_be_cut(vector: Any, heads: Any, i: int) -> bool:
 @kernel
 def is_placed(vector: Any, arena: Any, router: Any, i: int, tick: Any) -> bool:
     """Let fragment ``i`` know its ports; False if it waits for the first one, or was dropped."""
-    outcome = follow_fragment(router.fragments, router.parking, vector, arena, i, tick)
+    outcome = follow_fragment(fragments_of(router), parking_of(router), vector, arena, i, tick)
     if outcome == FOLLOWS:
         return True
     if outcome == WAITS:
         vector.verdict[i] = CONSUME
     else:
         drop(vector, i, FRAGMENT_OVERLAP if outcome == OVERLAPS else FRAGMENT_TABLE_FULL)
+    return False
+
+
+@kernel
+def passes(vector: Any, arena: Any, router: Any, i: int) -> bool:
+    """Note that fragment ``i`` goes on; False, and it was dropped, if another has just taken its place."""
+    if pass_fragment(fragments_of(router), parking_of(router), vector, arena.heads, i):
+        return True
+    drop(vector, i, FRAGMENT_OVERLAP)
     return False
 
 
@@ -191,8 +213,8 @@ def refuse_route(vector: Any, arena: Any, router: Any, switches: Any, egress: An
 @inlined
 def reason_against(vector: Any, router: Any, entering: Any, hop: Any, i: int) -> int:
     """Return why frame ``i``, of no known flow, may not go from its network to that of ``hop``, or PERMITTED."""
-    leaving = router.interfaces.interface[hop.interface]
-    if router.way.is_redirected:
+    leaving = interfaces_of(router).interface[hop.interface]
+    if way_of(router).is_redirected:
         return PERMITTED
     if entering.traits & UPLINK:
         if entering.traits & NODE and is_from_link(vector, router, entering, i):
@@ -217,7 +239,7 @@ def is_from_link(vector: Any, router: Any, entering: Any, i: int) -> bool:
 @kernel
 def forbid(vector: Any, arena: Any, router: Any, switches: Any, egress: Any, i: int, reason: int) -> None:
     """Drop frame ``i``, and say so to those inside; to strangers nothing is said."""
-    entering = router.interfaces.interface[vector.interface[i]]
+    entering = interfaces_of(router).interface[vector.interface[i]]
     if entering.traits & UPLINK:
         drop(vector, i, reason)
     else:
@@ -235,7 +257,6 @@ def has_mac(
     domain: int,
     high: Any,
     low: Any,
-    number: int,
     act: int,
     tick: Any,
 ) -> bool:
@@ -246,8 +267,8 @@ def has_mac(
     if act == NO_ROOM:
         drop(vector, i, NEIGHBOUR_UNRESOLVED)
         return False
-    neighbours, parking, interfaces = router.neighbours, router.parking, router.interfaces
-    kept = wait_for_neighbour(neighbours, parking, interfaces, vector, arena, i, domain, high, low, number, act, tick)
+    neighbours, parking, interfaces = neighbours_of(router), parking_of(router), interfaces_of(router)
+    kept = wait_for_neighbour(neighbours, parking, interfaces, vector, arena, i, domain, high, low, act, tick)
     if act == SEND_AND_PROBE:
         return True
     if kept:
@@ -263,14 +284,15 @@ def enter_conversation(vector: Any, arena: Any, router: Any, entering: Any, hop:
 
     It is dropped where no flow can be made for it.
     """
-    heads, way = arena.heads, router.way
+    heads, way = arena.heads, way_of(router)
     if way.standing == RELATED:
-        translate_error(vector, heads, i, router.quote, way.leaves_as)
+        translate_error(vector, heads, i, quote_of(router), way.leaves_as)
         return True
     if way.standing == KNOWN:
-        if track_packet(router.flows, way.half, router.flow_rules, vector, heads, i, tick) == BEGINS_ANEW:
-            remove_flow(router.flows, way.half >> 1)
+        if track_packet(flows_of(router), way.half, flow_rules_of(router), vector, heads, i, tick) == BEGINS_ANEW:
+            remove_flow(flows_of(router), way.half >> 1)
             return False
+        refresh_mapping(nat_of(router), flows_of(router), way.half, tick)
     else:
         outcome = begin_flow(vector, heads, router, entering, hop, i, tick)
         if outcome == BEATEN:
@@ -279,9 +301,11 @@ def enter_conversation(vector: Any, arena: Any, router: Any, entering: Any, hop:
             drop(vector, i, FLOW_TABLE_FULL if outcome == TABLE_FULL else NAT_EXHAUSTED)
             return True
         copy_reversed(way.conversation.reply, way.leaves_as)
-    if not is_same_key(way.leaves_as, way.conversation.original):
-        if not translate_packet(vector, heads, i, way.leaves_as):
-            drop(vector, i, MALFORMED_TRANSPORT)
+    if vector.fragment[i] != WHOLE and not passes(vector, arena, router, i):
+        return True
+    is_translated = not is_same_key(way.leaves_as, way.conversation.original)
+    if is_translated and not translate_packet(vector, heads, i, way.leaves_as):
+        drop(vector, i, MALFORMED_TRANSPORT)
     return True
 
 
@@ -292,7 +316,7 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
     Its source is translated where it leaves a network that masquerades by the uplink, and where it comes back inside by
     a published port, for the answer to come back through here.
     """
-    way, leaving = router.way, router.interfaces.interface[hop.interface]
+    way, leaving = way_of(router), interfaces_of(router).interface[hop.interface]
     translates = False
     if entering.traits & UPLINK == 0:
         if leaving.traits & UPLINK:
@@ -300,8 +324,8 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
         else:
             is_within = hop.interface == vector.interface[i]
             translates = way.is_redirected != 0 and (entering.traits & MASQUERADES != 0 or is_within)
-    timeout = first_timeout(router.flow_rules, vector, heads, i)
-    flow = open_flow(router.nat, router.flows, way.conversation, translates, tick, timeout)
+    timeout = first_timeout(flow_rules_of(router), vector, heads, i)
+    flow = open_flow(nat_of(router), flows_of(router), way.conversation, translates, tick, timeout)
     if flow > 0:
-        begin_tracking(router.flows, flow, router.flow_rules, vector, heads, i, tick)
+        begin_tracking(flows_of(router), flow, flow_rules_of(router), vector, heads, i, tick)
     return flow

@@ -6,16 +6,19 @@ import numpy as np
 
 from dataplane.flow.index import flow_hash
 from dataplane.jit import inlined, kernel
-from dataplane.route.hops.kernels import choose_hop
-from dataplane.route.hops.tables import CONNECTED, LOCAL
+from dataplane.route.hops.tables import CONNECTED, LOCAL, PLACES, SPREAD
 from dataplane.route.kernels import find_route4, find_route6
 from dataplane.router.lookahead import hash_of_packet
+from dataplane.router.view import fib4_of, fib6_of, flow_head_of, groups_of, next_hops_of, spreads_of
 from dataplane.vector import WHOLE
 
 _NONE = np.uint64(0)
 _MAPPED = np.uint64(0x0000_FFFF)
 _HALF = np.uint64(32)
 _32 = np.uint64(32)
+_SPREAD_BIT = np.uint32(31)
+_SPREAD = np.uint32(SPREAD - 1)
+_PLACE = np.uint32(PLACES - 1)
 
 
 @inlined
@@ -38,10 +41,17 @@ def hop_of(router: Any, vector: Any, i: int, group: int) -> Any:
 
     Fragments of one packet take one way, whether or not their ports are known.
     """
-    word = router.hops.group[np.int64(group)]
-    if word >> np.uint32(31):
-        return choose_hop(router.hops, group, hash_of_way(router.flows.head, vector, i))
-    return word
+    word = groups_of(router)[np.int64(group)]
+    if word >> _SPREAD_BIT:
+        return hop_at(router, word, hash_of_way(flow_head_of(router), vector, i))
+    return np.int64(word)
+
+
+@kernel
+def hop_at(router: Any, word: Any, flow_hash: Any) -> Any:
+    """Return the next hop that a flow (uint32 hash) has in the spread that a group's word names."""
+    place = np.int64(word & _SPREAD) * PLACES + np.int64(flow_hash & _PLACE)
+    return np.int64(spreads_of(router)[place])
 
 
 @kernel
@@ -63,18 +73,21 @@ def hash_of_way(flow_head: Any, vector: Any, i: int) -> Any:
 @kernel
 def is_local(router: Any, high: Any, low: Any, interface: int) -> bool:
     """Whether an address is the router's own on an interface."""
-    hop = router.hops.hop[first_hop(router, high, low)]
+    hop = next_hops_of(router)[first_hop(router, high, low)]
     return hop.kind == LOCAL and hop.interface == interface
 
 
 @kernel
 def is_on_link(router: Any, high: Any, low: Any, interface: int, domain: int) -> bool:
     """Whether an address is one of the stations on an interface's link, in this domain."""
-    hop = router.hops.hop[first_hop(router, high, low)]
+    hop = next_hops_of(router)[first_hop(router, high, low)]
     return hop.kind == CONNECTED and hop.interface == interface and hop.domain == domain
 
 
-@inlined
+@kernel
 def first_hop(router: Any, high: Any, low: Any) -> Any:
     """Return the index of an address's next hop, or of one of several."""
-    return np.int64(choose_hop(router.hops, find_group(router.fib4, router.fib6, high, low), 0))
+    word = groups_of(router)[np.int64(find_group(fib4_of(router), fib6_of(router), high, low))]
+    if word >> _SPREAD_BIT:
+        return hop_at(router, word, np.uint32(0))
+    return np.int64(word)

@@ -11,6 +11,7 @@ from dataplane.jit import inlined, kernel
 from dataplane.router.addresses import stays_on_link
 from dataplane.router.complaints import SAY_NO_PORT, SAY_NO_PROTOCOL, refuse, reset, send_back
 from dataplane.router.departure import address_frame, send_out
+from dataplane.router.view import interfaces_of
 from dataplane.vector import WHOLE
 from dataplane.verdict import CONSUME, MARTIAN_ADDRESS, NO_SERVICE, UNSOLICITED
 from dataplane.wire import (
@@ -31,7 +32,7 @@ _DNS_PORT = 53
 @kernel
 def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, hop: Any) -> None:
     """Answer, pass on or refuse frame ``i``, whose destination is the router's own by way of ``hop``."""
-    interfaces, switches = router.interfaces, tables.switches
+    interfaces, switches = interfaces_of(router), tables.switches
     entering = interfaces.interface[vector.interface[i]]
     protocol = vector.protocol[i]
     if stays_on_link(vector, i) and hop.interface != vector.interface[i]:

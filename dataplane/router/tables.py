@@ -5,7 +5,7 @@ read first; only then is anything written. So a packet that must wait (for a nei
 its packet) waits as it came, and is routed again, wholly, when what it waits for is there.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -53,23 +53,27 @@ CLOCK_DTYPE: Final = np.dtype([("ticks", "u8", (8,))], align=True)
 """The first is the time at which timers ran last, in ticks that do not wrap; the others keep its line free."""
 
 
-class Router(NamedTuple):
-    """The router's tables in force; ``interfaces`` and rules are records, the others as their rooms say.
+COPIED: Final = ("interfaces", "flow_rules", "nat_rules", "neighbour_rules")
+"""Arrays of which the copy in force counts."""
+OF_WORKER: Final = ("nat_draws", "nat_scratch", "ways", "quotes")
+"""Arrays that have a record for each worker."""
+SHARED: Final = (
+    *("fib4_root", "fib4_units", "fib6_root", "fib6_units", "hops", "hop_groups", "hop_spreads"),
+    *("flow_head", "flow_buckets", "flow_ring", "flow_records"),
+    *("mapping_head", "mapping_buckets", "mapping_ring", "mapping_records"),
+    *("neighbour_head", "neighbour_buckets", "parking_head", "parking_places"),
+    *("fragment_head", "fragment_words", "fragment_entries", "errors", "clock"),
+)
+ROUTER_ARRAYS: Final = (*COPIED, *OF_WORKER, *SHARED)
 
-    ``way`` (``WAY_DTYPE``) and ``quote`` (``nat/tables.py``) are the worker's own.
-    """
+ROUTER_DTYPE: Final = np.dtype(
+    [("copy", "u8"), ("worker", "u8")]
+    + [(name, "u8") for name in ROUTER_ARRAYS]
+    + [(f"{name}_count", "i8") for name in ROUTER_ARRAYS],
+    align=True,
+)
+"""Where one process finds the router's arrays: their addresses and lengths, the copy in force, the worker's number.
 
-    interfaces: Any
-    fib4: Any
-    fib6: Any
-    hops: Any
-    flows: Any
-    flow_rules: Any
-    nat: Any
-    neighbours: Any
-    parking: Any
-    fragments: Any
-    errors: Any
-    clock: Any
-    way: Any
-    quote: Any
+One pointer stands for all of them: a kernel that took them one by one would have hundreds of arguments, and take
+minutes to compile. ``view.py`` makes arrays of them again.
+"""

@@ -10,8 +10,8 @@ from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.packet import Raw
 
 from dataplane.vector import HEAD_BYTES
-from nat.errors import QUOTE_DTYPE, read_quote, translate_error
-from nat.tables import NO_ERROR, QUOTE_MALFORMED, QUOTES_LATER_FRAGMENT, QUOTES_PACKET
+from nat.errors import read_quote, translate_error
+from nat.tables import QUOTE_DTYPE, NO_ERROR, QUOTE_MALFORMED, QUOTES_LATER_FRAGMENT, QUOTES_PACKET
 from tests.nat.packets import PROTOCOLS, Ends, OnePacket, key_of, make_packet, random_ends, transport_offset
 from tests.scale import scaled
 
