@@ -48,11 +48,7 @@ from dataplane.route.tables import IPV4_BITS, IPV6_BITS, ROOT_SLOTS, units_for
 from dataplane.router.tables import CLOCK_DTYPE, ERRORS_DTYPE, ROUTER_ARRAYS, ROUTER_DTYPE, WAY_DTYPE
 from dataplane.shm import LayoutError, Region, attach_region, create_region, read_parameters
 from dataplane.vector import MAX_PORTS
-<<<<<<< HEAD
-from nat.tables import NAT_DRAWS_DTYPE, NAT_RULES_DTYPE, initialize_nat
-=======
 from nat.tables import NAT_DRAWS_DTYPE, NAT_RULES_DTYPE, QUOTE_DTYPE, initialize_nat
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
 
 SWITCHES_DTYPE: Final = np.dtype([("link", "u1", (MAX_PORTS,)), ("mirror", "u1", (MAX_PORTS,))], align=True)
 """What changes by itself at any time: whether a port's link is up, and which of its directions are mirrored."""
@@ -61,8 +57,6 @@ SWITCHES_DTYPE: Final = np.dtype([("link", "u1", (MAX_PORTS,)), ("mirror", "u1",
 NEXT_HOPS: Final = 16384
 HOP_GROUPS: Final = 16384
 HOP_SPREADS: Final = 1024
-DEFAULT_LIFETIME: Final = 224
-"""Ticks that a fragmented packet is remembered, until the agent says another time: 30 s."""
 
 
 class Capacities(NamedTuple):
@@ -109,29 +103,20 @@ class State(NamedTuple):
     nat_rules: Any
     nat_draws: Any
     nat_scratch: Any
-<<<<<<< HEAD
     neighbour_rules: Any
     neighbour_head: Any
     neighbour_buckets: Any
-=======
-    neighbour_head: Any
-    neighbour_buckets: Any
-    neighbour_rules: Any
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
     parking_head: Any
     parking_places: Any
     fragment_head: Any
     fragment_words: Any
     fragment_entries: Any
-<<<<<<< HEAD
-=======
     errors: Any
     clock: Any
     ways: Any
     quotes: Any
     routers: Any
     """For each worker, where this process finds the router's arrays; in private memory."""
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
 
 
 class Tables(NamedTuple):
@@ -165,17 +150,16 @@ def sections(parameters: dict[str, int]) -> Sections:
         **router_sections(parameters),
         **conversation_sections(parameters),
         **waiting_sections(parameters),
+        "errors": (ERRORS_DTYPE, (1,)),
+        "clock": (CLOCK_DTYPE, (1,)),
+        "ways": (WAY_DTYPE, (workers,)),
+        "quotes": (QUOTE_DTYPE, (workers,)),
     }
 
 
 def router_sections(parameters: dict[str, int]) -> Sections:
-<<<<<<< HEAD
     """Return the arrays of the router: its interfaces, routes and next hops."""
     routes = parameters["routes"]
-=======
-    """Return the arrays of the router."""
-    routes, flows, workers = parameters["routes"], parameters["flows"], parameters["workers"]
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
     word, unit = np.dtype(np.uint32), np.dtype(np.uint64)
     return {
         "interfaces": (INTERFACES_DTYPE, (COPIES,)),
@@ -186,7 +170,6 @@ def router_sections(parameters: dict[str, int]) -> Sections:
         "hops": (NEXTHOP_DTYPE, (NEXT_HOPS,)),
         "hop_groups": (word, (HOP_GROUPS,)),
         "hop_spreads": (word, (HOP_SPREADS, PLACES)),
-<<<<<<< HEAD
     }
 
 
@@ -194,15 +177,12 @@ def conversation_sections(parameters: dict[str, int]) -> Sections:
     """Return the arrays of conversations and their translation. A flow has one mapping at most."""
     flows, workers = parameters["flows"], parameters["workers"]
     return {
-=======
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
         **flow_sections("flow", flows),
         "flow_rules": (FLOW_RULES_DTYPE, (COPIES,)),
         **flow_sections("mapping", flows),
         "nat_rules": (NAT_RULES_DTYPE, (COPIES,)),
         "nat_draws": (NAT_DRAWS_DTYPE, (workers,)),
         "nat_scratch": (CONVERSATION_DTYPE, (workers,)),
-<<<<<<< HEAD
     }
 
 
@@ -228,30 +208,6 @@ def waiting_sections(parameters: dict[str, int]) -> Sections:
         "fragment_head": (FRAGMENT_HEAD_DTYPE, (1,)),
         "fragment_words": (np.dtype(np.uint64), (slots,)),
         "fragment_entries": (FRAGMENT_ENTRY_DTYPE, (slots,)),
-=======
-        "neighbour_head": (NEIGHBOUR_HEAD_DTYPE, (1,)),
-        "neighbour_buckets": (NEIGHBOUR_BUCKET_DTYPE, (neighbour_buckets(parameters["neighbours"]),)),
-        "neighbour_rules": (NEIGHBOUR_RULES_DTYPE, (COPIES,)),
-        "parking_head": (PARKING_HEAD_DTYPE, (1,)),
-        "parking_places": (PLACE_DTYPE, (PARKING_PLACES,)),
-        "fragment_head": (FRAGMENT_HEAD_DTYPE, (1,)),
-        "fragment_words": (unit, (fragment_slots(parameters["fragments"]),)),
-        "fragment_entries": (FRAGMENT_ENTRY_DTYPE, (fragment_slots(parameters["fragments"]),)),
-        "errors": (ERRORS_DTYPE, (1,)),
-        "clock": (CLOCK_DTYPE, (1,)),
-        "ways": (WAY_DTYPE, (workers,)),
-        "quotes": (QUOTE_DTYPE, (workers,)),
-    }
-
-
-def flow_sections(name: str, flow_limit: int) -> Sections:
-    """Return the arrays of one flow table."""
-    return {
-        f"{name}_head": (FLOW_HEAD_DTYPE, (1,)),
-        f"{name}_buckets": (FLOW_BUCKET_DTYPE, (index_buckets(flow_limit),)),
-        f"{name}_ring": (np.dtype(np.uint64), (ring_cells(flow_limit),)),
-        f"{name}_records": (FLOW_DTYPE, (record_count(flow_limit),)),
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
     }
 
 
@@ -269,13 +225,8 @@ def create_state(capacities: Capacities, workers: int, shared: bool, seed: int |
     initialize_flows(arrays["mapping_head"][0], capacities.flows, random)
     initialize_nat(arrays["nat_draws"], random)
     initialize_neighbours(arrays["neighbour_head"][0], capacities.neighbours, random)
-<<<<<<< HEAD
     initialize_fragments(arrays["fragment_head"][0], capacities.fragments, 0, random)
-    return State(**arrays), region
-=======
-    initialize_fragments(arrays["fragment_head"][0], capacities.fragments, DEFAULT_LIFETIME, random)
     return view_state(arrays, workers), region
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
 
 
 def attach_state(fd: int) -> tuple[State, Region]:

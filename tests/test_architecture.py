@@ -36,11 +36,7 @@ EXCEPTIONS = {
 }
 
 MAY_COMPILE = ("control.replay", "control.bench")
-<<<<<<< HEAD
-MAY_IMPORT_ENCAPSULATION_AND_NAT = ("dataplane.pipeline", "dataplane.flow", "dataplane.state")
-=======
 MAY_IMPORT_ENCAPSULATION_AND_NAT = ("dataplane.router", "dataplane.state")
->>>>>>> e721842 (Stand for the router's tables by one record of their addresses)
 
 LONGEST_FILE = 400
 LONGEST_KERNEL = 70

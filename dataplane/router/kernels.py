@@ -10,7 +10,7 @@ from typing import Any
 from dataplane.drop import drop
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.forward.kernels import bridge_frame, learn_frame, prefetch_buckets
-from dataplane.jit import inlined, kernel
+from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
 from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.departure import send_out
@@ -79,7 +79,7 @@ def is_later(clock: Any, vector: Any, i: int) -> bool:
     return tick > before and compare_and_swap(clock.ticks, 0, before, tick)
 
 
-@inlined
+@expanded
 def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int) -> None:
     """Answer, bridge or route frame ``i``; send it out if the fabric has made it."""
     tick = tick_of(vector, i)

@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.admit.kernels import owns_address
 from dataplane.drop import drop
-from dataplane.interfaces.tables import PROXIES
+from dataplane.interfaces.tables import PROXIES, SERVES, UPLINK
 from dataplane.jit import kernel
 from dataplane.memory import load_u64_be
 from dataplane.neighbour.arp import answer_arp, arp_sender, arp_sender_mac, arp_target, read_arp
@@ -33,7 +33,7 @@ from dataplane.neighbour.tables import (
 from dataplane.router.complaints import send_back
 from dataplane.router.routes import is_local, is_on_link
 from dataplane.router.view import interfaces_of, neighbours_of, parking_of
-from dataplane.verdict import CONSUME, GATEWAY_CLAIMED, MALFORMED_NEIGHBOUR
+from dataplane.verdict import CONSUME, GATEWAY_CLAIMED, MALFORMED_NEIGHBOUR, NOT_ROUTABLE
 from dataplane.wire import (
     ARP_REQUEST,
     ICMP_ID,
@@ -54,10 +54,12 @@ def meet_arp(vector: Any, arena: Any, admit: Any, switches: Any, router: Any, eg
     """
     heads = arena.heads
     operation = read_arp(vector, heads, i)
+    interface = interfaces_of(router).interface[vector.interface[i]]
     if operation == NOT_ARP:
-        return False
-    number = np.int64(vector.interface[i])
-    interface = interfaces_of(router).interface[number]
+        if vector.destination_mac[i] != interface.mac:
+            return False
+        drop(vector, i, NOT_ROUTABLE)
+        return True
     sender, target, mac = arp_sender(vector, heads, i), arp_target(vector, heads, i), arp_sender_mac(vector, heads, i)
     if is_claimed(router, vector, i, _NONE, sender, mac):
         drop(vector, i, GATEWAY_CLAIMED)
@@ -131,7 +133,7 @@ def meet_discovery(
     elif kind == NEIGHBOUR_ADVERTISEMENT:
         if meet_advertisement(vector, arena, router, i, tick):
             return True
-    elif kind == ROUTER_SOLICITATION:
+    elif kind == ROUTER_SOLICITATION and is_router_for_ipv6(router, vector, i):
         if vector.source_high[i] | vector.source_low[i] != _NONE:
             mac = source_link_address(vector, heads, i, ROUTER_SOLICITATION_BYTES)
             if mac != _NONE:
@@ -146,6 +148,14 @@ def meet_discovery(
     if is_to_router:  # An advertisement for the router, or one of another router, which does not listen to any.
         vector.verdict[i] = CONSUME
     return is_to_router
+
+
+@kernel
+def is_router_for_ipv6(router: Any, vector: Any, i: int) -> bool:
+    """Whether stations where frame ``i`` came in shall take the router for theirs."""
+    interface = interfaces_of(router).interface[vector.interface[i]]
+    has_addresses = interface.traits & PROXIES != 0 or (interface.address6_high | interface.address6_low) != _NONE
+    return has_addresses and interface.traits & (UPLINK | SERVES) == 0
 
 
 @kernel

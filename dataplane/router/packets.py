@@ -15,7 +15,7 @@ from dataplane.fragment.cut import cut_packet
 from dataplane.fragment.kernels import follow_fragment, pass_fragment
 from dataplane.fragment.tables import FOLLOWS, OVERLAPS, WAITS
 from dataplane.interfaces.tables import INTERNAL, MASQUERADES, NODE, SERVES, UPLINK
-from dataplane.jit import inlined, kernel
+from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import load_u16_be
 from dataplane.neighbour.table import meet_neighbour, wait_for_neighbour
 from dataplane.neighbour.tables import NO_ROOM, SEND, SEND_AND_PROBE, UNREACHABLE
@@ -81,13 +81,14 @@ from nat.errors import translate_error
 from nat.kernels import translate_packet
 from nat.mapping import refresh_mapping
 from nat.open import open_flow
+from nat.search import find_address
 
 ATTEMPTS: Final = 8
 """Each further one means that another worker has made the same flow, or the flow began anew."""
 PERMITTED: Final = 0
 
 
-@inlined
+@expanded
 def route_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, tick: Any) -> None:
     """Take frame ``i``, a packet for the router, to where it goes.
 
@@ -100,7 +101,7 @@ def route_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     drop(vector, i, FLOW_TABLE_FULL)
 
 
-@inlined
+@expanded
 def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, tick: Any) -> bool:
     """Do so, or return False, with nothing written, if the packet's flow has come or gone meanwhile."""
     heads, way = arena.heads, way_of(router)
@@ -163,10 +164,13 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     address_frame(vector, heads, i, mac, interfaces_of(router).interface[number].mac)
     is_apart = number == np.int64(vector.interface[i])
     vector.domain[i] = domain
+    pieces = vector.count
     if is_cut and not cut_packet(vector, arena, i, np.int64(hop.mtu)):
         drop(vector, i, BURST_FULL)
         return True
     send_out(vector, tables, egress, i, is_apart)
+    if vector.verdict[i] == DROP:
+        vector.count = pieces
     return True
 
 
@@ -278,7 +282,7 @@ def has_mac(
     return False
 
 
-@inlined
+@expanded
 def enter_conversation(vector: Any, arena: Any, router: Any, entering: Any, hop: Any, i: int, tick: Any) -> bool:
     """Count frame ``i`` in its flow, make one if it has none, and translate it; False if that must be begun again.
 
@@ -309,6 +313,13 @@ def enter_conversation(vector: Any, arena: Any, router: Any, entering: Any, hop:
     return True
 
 
+@inlined
+def has_own_outside(rules: Any, vector: Any, i: int) -> bool:
+    """Whether the source of frame ``i`` has an outside address of its own, by a static pair."""
+    highs, lows = rules.inside_high, rules.inside_low
+    return find_address(highs, lows, rules.static_pairs, vector.source_high[i], vector.source_low[i]) >= 0
+
+
 @kernel
 def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i: int, tick: Any) -> int:
     """Make a flow for frame ``i``, the first packet of a conversation; return it, or why there is none.
@@ -320,7 +331,7 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
     translates = False
     if entering.traits & UPLINK == 0:
         if leaving.traits & UPLINK:
-            translates = entering.traits & MASQUERADES != 0
+            translates = entering.traits & MASQUERADES != 0 or has_own_outside(nat_of(router).rules, vector, i)
         else:
             is_within = hop.interface == vector.interface[i]
             translates = way.is_redirected != 0 and (entering.traits & MASQUERADES != 0 or is_within)

@@ -6,16 +6,15 @@ import numpy as np
 
 from dataplane.drop import drop
 from dataplane.icmp.kernels import answer_echo
-from dataplane.interfaces.tables import ANSWERS_NAMES, UPLINK
+from dataplane.interfaces.tables import ANSWERS_NAMES, PROXIES, UPLINK
 from dataplane.jit import inlined, kernel
 from dataplane.router.addresses import stays_on_link
 from dataplane.router.complaints import SAY_NO_PORT, SAY_NO_PROTOCOL, refuse, reset, send_back
 from dataplane.router.departure import address_frame, send_out
 from dataplane.router.view import interfaces_of
 from dataplane.vector import WHOLE
-from dataplane.verdict import CONSUME, MARTIAN_ADDRESS, NO_SERVICE, UNSOLICITED
+from dataplane.verdict import CONSUME, MARTIAN_ADDRESS, NO_SERVICE, UNRELATED_ERROR, UNSOLICITED
 from dataplane.wire import (
-    ETHERNET_BYTES,
     ICMP_ECHO,
     ICMPV6_ECHO,
     PROTOCOL_ICMP,
@@ -23,7 +22,7 @@ from dataplane.wire import (
     PROTOCOL_TCP,
     PROTOCOL_UDP,
 )
-from nat.addresses import decrement_ttl
+from nat.errors import is_error
 
 _DESTINATION = np.uint32(0xFFFF)
 _DNS_PORT = 53
@@ -35,14 +34,14 @@ def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     interfaces, switches = interfaces_of(router), tables.switches
     entering = interfaces.interface[vector.interface[i]]
     protocol = vector.protocol[i]
-    if stays_on_link(vector, i) and hop.interface != vector.interface[i]:
+    is_from_here = hop.interface == vector.interface[i] or entering.traits & PROXIES != 0
+    if stays_on_link(vector, i) and not is_from_here:
         drop(vector, i, MARTIAN_ADDRESS)
     elif is_echo_request(vector, arena.heads, i):
         vector.verdict[i] = CONSUME
         answer_echo(vector, arena.heads, i)
         send_back(vector, switches, egress, i)
     elif asks_for_names(vector, interfaces, entering, hop, i):
-        decrement_ttl(arena.heads, np.int64(vector.head_at[i]) + ETHERNET_BYTES, vector.is_ipv6[i])
         address_frame(vector, arena.heads, i, interfaces.service_mac, interfaces.interface[hop.interface].mac)
         vector.domain[i] = interfaces.service_domain
         send_out(vector, tables, egress, i, False)
@@ -56,6 +55,17 @@ def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         refuse(vector, arena, router, switches, egress, i, NO_SERVICE, SAY_NO_PORT, 0)
     else:
         refuse(vector, arena, router, switches, egress, i, NO_SERVICE, SAY_NO_PROTOCOL, 0)
+
+
+@kernel
+def meet_message(vector: Any, heads: Any, interfaces: Any, hop: Any, i: int) -> None:
+    """Take an ICMP message; an error to the address that hides others must be about a known flow."""
+    at = np.int64(vector.transport_at[i])
+    hides = interfaces.tracks and interfaces.interface[hop.interface].traits & UPLINK
+    if hides and at != 0 and is_error(heads[at], vector.is_ipv6[i]):
+        drop(vector, i, UNRELATED_ERROR)
+    else:
+        vector.verdict[i] = CONSUME
 
 
 @inlined

@@ -11,7 +11,7 @@ from scapy.packet import Raw
 
 from dataplane.vector import HEAD_BYTES
 from nat.errors import read_quote, translate_error
-from nat.tables import QUOTE_DTYPE, NO_ERROR, QUOTE_MALFORMED, QUOTES_LATER_FRAGMENT, QUOTES_PACKET
+from nat.tables import NO_ERROR, QUOTE_DTYPE, QUOTE_MALFORMED, QUOTES_LATER_FRAGMENT, QUOTES_PACKET
 from tests.nat.packets import PROTOCOLS, Ends, OnePacket, key_of, make_packet, random_ends, transport_offset
 from tests.scale import scaled
 
