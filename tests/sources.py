@@ -60,7 +60,9 @@ class Module:
 def is_kernel_decorator(decorator: ast.expr) -> bool:
     """Return whether ``decorator`` compiles its function."""
     target = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return isinstance(target, ast.Name | ast.Attribute) and ast.unparse(target).endswith(("kernel", "inlined", "jit"))
+    return isinstance(target, ast.Name | ast.Attribute) and ast.unparse(target).endswith(
+        ("kernel", "inlined", "expanded", "jit")
+    )
 
 
 def imported(nodes: Iterator[ast.AST]) -> Iterator[str]:

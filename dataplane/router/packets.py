@@ -81,7 +81,7 @@ from nat.errors import translate_error
 from nat.kernels import translate_packet
 from nat.mapping import refresh_mapping
 from nat.open import open_flow
-from nat.search import find_address
+from nat.source import static_outside
 
 ATTEMPTS: Final = 8
 """Each further one means that another worker has made the same flow, or the flow began anew."""
@@ -313,13 +313,6 @@ def enter_conversation(vector: Any, arena: Any, router: Any, entering: Any, hop:
     return True
 
 
-@inlined
-def has_own_outside(rules: Any, vector: Any, i: int) -> bool:
-    """Whether the source of frame ``i`` has an outside address of its own, by a static pair."""
-    highs, lows = rules.inside_high, rules.inside_low
-    return find_address(highs, lows, rules.static_pairs, vector.source_high[i], vector.source_low[i]) >= 0
-
-
 @kernel
 def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i: int, tick: Any) -> int:
     """Make a flow for frame ``i``, the first packet of a conversation; return it, or why there is none.
@@ -331,7 +324,9 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
     translates = False
     if entering.traits & UPLINK == 0:
         if leaving.traits & UPLINK:
-            translates = entering.traits & MASQUERADES != 0 or has_own_outside(nat_of(router).rules, vector, i)
+            translates = entering.traits & MASQUERADES != 0 or (
+                static_outside(nat_of(router).rules, vector.source_high[i], vector.source_low[i]) >= 0
+            )
         else:
             is_within = hop.interface == vector.interface[i]
             translates = way.is_redirected != 0 and (entering.traits & MASQUERADES != 0 or is_within)

@@ -45,8 +45,8 @@ def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         address_frame(vector, arena.heads, i, interfaces.service_mac, interfaces.interface[hop.interface].mac)
         vector.domain[i] = interfaces.service_domain
         send_out(vector, tables, egress, i, False)
-    elif (protocol == PROTOCOL_ICMP and not vector.is_ipv6[i]) or (protocol == PROTOCOL_ICMPV6 and vector.is_ipv6[i]):
-        vector.verdict[i] = CONSUME
+    elif protocol == (PROTOCOL_ICMPV6 if vector.is_ipv6[i] else PROTOCOL_ICMP):
+        meet_message(vector, arena.heads, interfaces, hop, i)
     elif entering.traits & UPLINK and interfaces.tracks:
         drop(vector, i, UNSOLICITED)
     elif protocol == PROTOCOL_TCP:
