@@ -107,19 +107,24 @@ def flow_rules_of(router: Any) -> Any:
 
 
 @expanded
-def nat_of(router: Any) -> Any:
-    """Return translation as the worker sees it (``Nat``)."""
-    mappings = Flows(
+def mappings_of(router: Any) -> Any:
+    """Return the table of endpoint-independent mappings (``Flows``)."""
+    return Flows(
         record_at(router.mapping_head, FLOW_HEAD_DTYPE),
         records_at(router.mapping_buckets, router.mapping_buckets_count, FLOW_BUCKET_DTYPE),
         records_at(router.mapping_ring, router.mapping_ring_count, _U8),
         records_at(router.mapping_records, router.mapping_records_count, FLOW_DTYPE),
         records_at(router.mapping_records, router.mapping_records_count * _WORDS, _U8),
     )
+
+
+@expanded
+def nat_of(router: Any) -> Any:
+    """Return translation as the worker sees it (``Nat``)."""
     return Nat(
         record_at(router.nat_rules + router.copy * _NAT_RULES, NAT_RULES_DTYPE),
         record_at(router.nat_draws + router.worker * _DRAWS, NAT_DRAWS_DTYPE),
-        mappings,
+        mappings_of(router),
         record_at(router.nat_scratch + router.worker * _CONVERSATION, CONVERSATION_DTYPE),
     )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from dataplane.fdb.kernels import sweep_buckets
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
+from dataplane.flow.kernels import sweep_share
 from dataplane.generation.tables import COPIES
 from dataplane.jit import kernel
 from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns
@@ -16,6 +17,7 @@ from dataplane.ports.kernels import fail_device
 from dataplane.ports.nic.kernels import receive_nic
 from dataplane.ports.tables import MAX_EVENTS, NIC
 from dataplane.ports.tap.kernels import receive_tap
+from dataplane.router.view import flows_of, mappings_of
 from dataplane.settle import settle_vector
 from dataplane.transmit.kernels import transmit_vector
 from dataplane.vector import MAX_PORTS
@@ -129,3 +131,6 @@ def sweep_tables(lane: Any, generation: int, tick: int) -> None:
     share = len(fdb.buckets) // SWEEP_SHARE + 1
     sweep_buckets(fdb, np.int64(fdb.head.next_swept), share, tick)
     fdb.head.next_swept = (np.int64(fdb.head.next_swept) + share) % len(fdb.buckets)
+    router = state.routers[lane.worker]
+    sweep_share(flows_of(router), np.uint64(tick))
+    sweep_share(mappings_of(router), np.uint64(tick))
