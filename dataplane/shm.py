@@ -67,8 +67,11 @@ def read_parameters(fd: int) -> dict[str, int]:
         raise LayoutError("the memory does not begin with a header that can be read") from error
 
 
-def attach_region(fd: int, sections: Sections) -> Region:
-    """Map a region that another process made; LayoutError if its layout is not ``sections``."""
+def attach_region(fd: int, sections: Sections, private: bool = False) -> Region:
+    """Map a region that another process made; LayoutError if its layout is not ``sections``.
+
+    ``private``: what is written there nobody else sees, and ``fd`` is not kept.
+    """
     parameters = read_parameters(fd)
     if _read_header(fd).get("layout") != layout_digest(sections):
         raise LayoutError("the memory was laid out by another version of tapestry: stop it and start it again")
@@ -76,6 +79,8 @@ def attach_region(fd: int, sections: Sections) -> Region:
     found = os.fstat(fd).st_size
     if found != size:
         raise LayoutError(f"the memory has {found} bytes, expected {size}")
+    if private:
+        return Region(_views(mmap.mmap(fd, size, access=mmap.ACCESS_COPY), sections), parameters, -1, size)
     return Region(_views(mmap.mmap(fd, size), sections), parameters, fd, size)
 
 

@@ -229,12 +229,15 @@ def create_state(capacities: Capacities, workers: int, shared: bool, seed: int |
     return view_state(arrays, workers), region
 
 
-def attach_state(fd: int) -> tuple[State, Region]:
-    """Map the tables behind a memfd that another process made; LayoutError if they are of another version."""
+def attach_state(fd: int, private: bool = False) -> tuple[State, Region]:
+    """Map the tables behind a memfd that another process made, or make a ``private`` copy of them.
+
+    LayoutError if they are of another version.
+    """
     parameters = read_parameters(fd)
     if set(parameters) != {"workers", *Capacities._fields}:
         raise LayoutError(f"the memory's header names {sorted(parameters)}: that is no fabric of this version")
-    region = attach_region(fd, sections(parameters))
+    region = attach_region(fd, sections(parameters), private)
     return view_state(region.arrays, parameters["workers"]), region
 
 

@@ -34,6 +34,7 @@ VERBS = {
     "neighbours": "List or forget whom the router knows on its links",
     "drops": "Count the frames that did not go out, by reason",
     "capture": "Write a port's frames as pcapng, to a file or a pipe",
+    "explain": "Say where a packet would go, and why",
     "replay": "Push captures through the pipeline",
     "bench": "Measure the pipeline in memory",
     "doctor": "Say what this machine has and lacks",

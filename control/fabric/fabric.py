@@ -105,14 +105,20 @@ class Fabric:
 
     @classmethod
     def attach(
-        cls, fd: int, configuration: Configuration, snapshot: dict[str, Any], gone: Iterable[int] = ()
+        cls,
+        fd: int,
+        configuration: Configuration,
+        snapshot: dict[str, Any],
+        gone: Iterable[int] = (),
+        private: bool = False,
     ) -> "Fabric":
         """Take over the tables of an agent that is gone: its memfd, its configuration, and its ``snapshot``.
 
-        ``gone`` are workers that died with it. GenerationTimeoutError if one that lives is stuck.
+        ``gone`` are workers that died with it. GenerationTimeoutError if one that lives is stuck. ``private``: as a
+        copy that nobody else sees, where no worker works.
         """
         fabric = cls.__new__(cls)
-        fabric.state, fabric.region = attach_state(fd)
+        fabric.state, fabric.region = attach_state(fd, private)
         for worker in gone:
             fabric.forget_worker(worker)
         before = Numbers(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from control.agent.conversations import flows_document, neighbours_document, rou
 from control.agent.instance import Instance
 from control.cli import VERBS
 from control.client import AgentClient
+from control.explain.explain import Explanation, Sent
+from control.explain.stages import Stage
 from tests.agent.conversing import conversing_fabric
 from tests.agent.stage import Scene, stage
 from tests.agent.test_instance import TWO_PORTS
@@ -52,6 +55,13 @@ def test_what_the_router_knows_has_the_fields_that_the_page_shows() -> None:
     finally:
         fabric.close()
     assert [shape(document) for document in given] == [shape(document) for document in SHOWN[4:7]]
+
+
+def test_an_explanation_has_the_fields_that_the_page_shows() -> None:
+    shown = SHOWN[7]
+    assert set(shown) == {field.name for field in fields(Explanation)} - {"in_port"} | {"in"}
+    assert list(shown["stages"][0]) == [field.name for field in fields(Stage)]
+    assert list(shown["sent"][0]) == list(shown["answers"][0]) == [field.name for field in fields(Sent)]
 
 
 def test_every_verb_is_on_the_page() -> None:

@@ -1,0 +1,113 @@
+"""One packet through the compiled pipeline, on tables that nobody else sees.
+
+A trial owns its tables: what it writes there (addresses learned, flows made, frames that wait) is nobody's.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from control.fabric import Fabric
+from dataplane.admit.kernels import admit_frames
+from dataplane.generation.tables import COPIES
+from dataplane.parse.kernels import parse_frames
+from dataplane.pipeline import begin_burst, carry_vector, rest
+from dataplane.ports.memory.kernels import load_frame
+from dataplane.router.tables import BRIDGED
+from dataplane.transmit.kernels import dress_frame, undress_frame
+from dataplane.vector import SPILL_BYTES, make_arena, make_egress, make_vector
+from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
+
+WORKER = 0
+
+
+@dataclass
+class Fate:
+    """What became of one frame: a name of VERDICT_NAMES, the drop reason's or None, and its copies by port index."""
+
+    verdict: str
+    reason: str | None
+    domain: int
+    errand: int = BRIDGED
+    copies: dict[int, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What became of a vector of one frame: of the frame, of those that came back after they had waited, and of those
+    that the fabric made. ``way``: what the router found out about the last packet that it decided."""
+
+    fate: Fate
+    came_back: list[Fate]
+    made: list[Fate]
+    way: Any
+
+
+class Trial:
+    """A worker of its own; ``now_ns`` moves on by a millisecond a frame."""
+
+    def __init__(self, fabric: Fabric, now_ns: int) -> None:
+        self.fabric = fabric
+        self.now_ns = now_ns
+        self.vector, self.arena, self.egress = make_vector(), make_arena(1), make_egress()
+
+    def admit(self, port: int, frame: bytes) -> tuple[Fate, Fate]:
+        """Return what parsing, and then admission, alone make of a frame; nothing is used up by that."""
+        state, vector, heads = self.fabric.state, self.vector, self.arena.heads
+        self._load(port, frame)
+        generation = begin_burst(state, WORKER)
+        parse_frames(vector, heads)
+        parsed = self._fate(0)
+        admit_frames(vector, heads, state.admit[generation % COPIES], state.storms.copy()[0])
+        rest(state, WORKER)
+        return parsed, self._fate(0)
+
+    def carry(self, port: int, frame: bytes) -> Outcome:
+        """Carry one frame through the whole pipeline."""
+        state, vector = self.fabric.state, self.vector
+        self._load(port, frame)
+        vector.errand[:] = BRIDGED
+        generation = begin_burst(state, WORKER)
+        carry_vector(vector, self.arena, state, generation, WORKER, self.egress)
+        copies = self._take_queued(state.forward[generation % COPIES])
+        rest(state, WORKER)
+        fates = [self._fate(i, copies.get(i)) for i in range(int(vector.count))]
+        caused = range(1, len(fates))
+        came_back = [fates[i] for i in caused if vector.errand[i] != BRIDGED]
+        made = [fates[i] for i in caused if vector.errand[i] == BRIDGED]
+        return Outcome(fates[0], came_back, made, state.ways[WORKER].copy())
+
+    def _load(self, port: int, frame: bytes) -> None:
+        self.now_ns += 1_000_000
+        vector = self.vector
+        load_frame(vector, self.arena, 0, np.frombuffer(bytearray(frame), np.uint8), 0, len(frame))
+        vector.in_port[0] = port
+        vector.timestamp_ns[0] = self.now_ns
+        vector.count = 1
+
+    def _fate(self, i: int, copies: dict[int, bytes] | None = None) -> Fate:
+        vector = self.vector
+        verdict = int(vector.verdict[i])
+        reason = REASON_NAMES[int(vector.reason[i])] if verdict == DROP else None
+        return Fate(VERDICT_NAMES[verdict], reason, int(vector.domain[i]), int(vector.errand[i]), copies or {})
+
+    def _take_queued(self, forward: Any) -> dict[int, dict[int, bytes]]:
+        """Empty the egress queues as ports do; return the copies of each frame by port."""
+        vector, heads, egress = self.vector, self.arena.heads, self.egress
+        copies: dict[int, dict[int, bytes]] = {}
+        for port in map(int, egress.active[: egress.ports]):
+            for i in map(int, egress.queue[port, : egress.count[port]]):
+                dressed = dress_frame(vector, heads, forward, port, i)
+                copies.setdefault(i, {})[port] = self._bytes(i)
+                undress_frame(vector, heads, i, dressed)
+            egress.count[port] = 0
+        egress.ports = 0
+        return copies
+
+    def _bytes(self, i: int) -> bytes:
+        vector, arena = self.vector, self.arena
+        head, tail = int(vector.head_at[i]), i * SPILL_BYTES
+        first: bytes = arena.heads[head : head + int(vector.head_length[i])].tobytes()
+        rest: bytes = arena.tails[tail : tail + int(vector.tail_length[i])].tobytes()
+        return first + rest
