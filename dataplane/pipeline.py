@@ -19,13 +19,13 @@ from dataplane.flow.records import begin_flow_burst, leave_flows
 from dataplane.forward.kernels import forward_frames
 from dataplane.generation.kernels import enter_generation, leave_generation
 from dataplane.generation.tables import COPIES
-from dataplane.jit import kernel
+from dataplane.jit import expanded, kernel
 from dataplane.parse.kernels import parse_frames
 from dataplane.router.kernels import decide_frames
 from dataplane.state import Tables
 
 
-@kernel
+@expanded
 def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: int, egress: Any) -> None:
     """Take a vector of received frames to the egress queues.
 

@@ -11,7 +11,8 @@ from dataplane.jit import inlined, kernel
 from dataplane.router.addresses import stays_on_link
 from dataplane.router.complaints import SAY_NO_PORT, SAY_NO_PROTOCOL, refuse, reset, send_back
 from dataplane.router.departure import address_frame, send_out
-from dataplane.router.view import interfaces_of
+from dataplane.router.tables import RELATED
+from dataplane.router.view import interfaces_of, way_of
 from dataplane.vector import WHOLE
 from dataplane.verdict import CONSUME, MARTIAN_ADDRESS, NO_SERVICE, UNRELATED_ERROR, UNSOLICITED
 from dataplane.wire import (
@@ -46,7 +47,7 @@ def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         vector.domain[i] = interfaces.service_domain
         send_out(vector, tables, egress, i, False)
     elif protocol == (PROTOCOL_ICMPV6 if vector.is_ipv6[i] else PROTOCOL_ICMP):
-        meet_message(vector, arena.heads, interfaces, hop, i)
+        meet_message(vector, arena.heads, router, hop, i)
     elif entering.traits & UPLINK and interfaces.tracks:
         drop(vector, i, UNSOLICITED)
     elif protocol == PROTOCOL_TCP:
@@ -58,11 +59,13 @@ def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
 
 
 @kernel
-def meet_message(vector: Any, heads: Any, interfaces: Any, hop: Any, i: int) -> None:
+def meet_message(vector: Any, heads: Any, router: Any, hop: Any, i: int) -> None:
     """Take an ICMP message; an error to the address that hides others must be about a known flow."""
+    interfaces = interfaces_of(router)
     at = np.int64(vector.transport_at[i])
     hides = interfaces.tracks and interfaces.interface[hop.interface].traits & UPLINK
-    if hides and at != 0 and is_error(heads[at], vector.is_ipv6[i]):
+    is_related = way_of(router).standing == RELATED
+    if hides and at != 0 and is_error(heads[at], vector.is_ipv6[i]) and not is_related:
         drop(vector, i, UNRELATED_ERROR)
     else:
         vector.verdict[i] = CONSUME

@@ -8,7 +8,7 @@ from dataplane.fdb.kernels import sweep_buckets
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
 from dataplane.flow.kernels import sweep_share
 from dataplane.generation.tables import COPIES
-from dataplane.jit import kernel
+from dataplane.jit import expanded, kernel
 from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns
 from dataplane.mirror.kernels import mirror_frame
 from dataplane.mirror.tables import MIRROR_RECEIVED
@@ -63,7 +63,7 @@ def run_worker(lane: Any) -> int:
             return CONTROL_READY if called else DEVICE_FAILED
 
 
-@kernel
+@expanded
 def serve_devices(lane: Any, generation: int, ready: int, now_ns: int) -> bool:
     """Carry one burst from every device that is ready; True if the agent has sent something."""
     devices, vector = lane.devices, lane.vector
@@ -89,7 +89,7 @@ def serve_devices(lane: Any, generation: int, ready: int, now_ns: int) -> bool:
     return called
 
 
-@kernel
+@expanded
 def note_received(lane: Any, port: int, first: int) -> None:
     """Count, and mirror if asked, what a port has just received: the frames from ``first`` on."""
     vector = lane.vector
@@ -102,7 +102,7 @@ def note_received(lane: Any, port: int, first: int) -> None:
             mirror_frame(lane.state.mirror_rings[lane.worker], vector, lane.arena, i, port, 0)
 
 
-@kernel
+@expanded
 def carry_burst(lane: Any, generation: int) -> None:
     """Take the vector through the pipeline and out, and leave it empty. An empty one tells the time."""
     carry_vector(lane.vector, lane.arena, lane.state, generation, lane.worker, lane.egress)
@@ -111,7 +111,7 @@ def carry_burst(lane: Any, generation: int) -> None:
     lane.vector.count = 0
 
 
-@kernel
+@expanded
 def keep_house(lane: Any, generation: int, now_ns: int) -> None:
     """Once a tick, worker 0 sweeps its share of the tables, and does what is due though no frame comes."""
     tick = (now_ns >> TICK_SHIFT) & TICK_MASK
@@ -123,7 +123,7 @@ def keep_house(lane: Any, generation: int, now_ns: int) -> None:
     carry_burst(lane, generation)
 
 
-@kernel
+@expanded
 def sweep_tables(lane: Any, generation: int, tick: int) -> None:
     """Take what has expired out of a share of the FDB, the flows and the mappings."""
     state = lane.state
