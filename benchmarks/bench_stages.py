@@ -77,7 +77,9 @@ class Bench:
         self.tables = Tables(
             self.state.admit[copy], self.state.storms[0], self.fdb, self.state.forward[copy], self.state.switches[0]
         )
-        carry_frames(self.vector, self.arena, self.egress, self.state, 0, self.frames, self.data, 2, DEFAULT_VECTOR, 0)
+        carry_frames(
+            self.vector, self.arena, self.egress, self.state, 0, self.frames, self.data, 2, DEFAULT_VECTOR, 0, 1_000_000
+        )
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.full_table import full_table, random_within
+from control.bench.full_table import full_table, random_within
 from control.cli.output import format_table
 from dataplane.generation.grace import WorkersGrace
 from dataplane.generation.tables import CONTROL_DTYPE

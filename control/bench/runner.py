@@ -9,12 +9,22 @@ from statistics import median
 from typing import Any
 
 from control.bench.l2_learn import l2_learn
+from control.bench.routes import ip4_route, ip6_route
+from control.bench.translated import dnat, snat, snat_new
 from control.bench.workload import Parameters, Workload
 from control.errors import UserError
 from dataplane.ports.memory.kernels import carry_frames
 from dataplane.vector import make_arena, make_egress, make_vector
 
-WORKLOADS: dict[str, Callable[[Parameters], Workload]] = {"l2_learn": l2_learn}
+WORKLOADS: dict[str, Callable[[Parameters], Workload]] = {
+    "l2_learn": l2_learn,
+    "ip4_route": ip4_route,
+    "ip6_route": ip6_route,
+    "snat": snat,
+    "dnat": dnat,
+    "snat_new": snat_new,
+}
+ONE_WORKER = {"ip4_route", "ip6_route", "snat", "dnat", "snat_new"}
 RUNS = 5
 RUN_S = 1.0
 
@@ -46,11 +56,20 @@ class Runner:
     def __init__(self, workload: Workload, worker: int, vector_size: int) -> None:
         self.state = workload.fabric.state
         self.frames, self.data = workload.rounds[worker]
+        self.opening, self.round_ns = workload.opening, workload.round_ns
         self.worker = worker
         self.vector_size = vector_size
         self.vector, self.egress = make_vector(), make_egress()
         self.arena = make_arena(vector_size)
         self.shift_ns = 0
+
+    def open(self) -> None:
+        """Carry what makes stations known."""
+        if self.opening is not None:
+            frames, self.frames = self.frames, self.opening[0]
+            data, self.data = self.data, self.opening[1]
+            self.run(1)
+            self.frames, self.data = frames, data
 
     def run(self, rounds: int) -> int:
         """Carry ``rounds`` rounds; return how many frames that was."""
@@ -65,11 +84,13 @@ class Runner:
             rounds,
             self.vector_size,
             self.shift_ns,
+            self.round_ns,
         )
         return rounds * len(self.frames)
 
     def rounds_for(self, seconds: float) -> int:
         """Return how many rounds take about ``seconds``, after warming up."""
+        self.open()
         self.run(2)
         started = time.perf_counter()
         self.run(1)
@@ -80,8 +101,11 @@ def measure(name: str, parameters: Parameters) -> Measurement:
     """Run a workload RUNS times. UserError if there is none of that name."""
     if name not in WORKLOADS:
         raise UserError(f"no workload {name!r}: expected one of {', '.join(WORKLOADS)}", status=2)
+    if parameters.workers > 1 and name in ONE_WORKER:
+        raise UserError(f"{name}: expected one worker, found {parameters.workers}", status=2)
     workload = WORKLOADS[name](parameters)
     rates = measure_together(workload, parameters)
+    require_no_drops(workload)
     workload.fabric.close()
     rate = median(rates)
     return Measurement(
@@ -97,6 +121,12 @@ def measure(name: str, parameters: Parameters) -> Measurement:
         max=round(max(rates) / 1e6, 2),
         vector=parameters.vector,
     )
+
+
+def require_no_drops(workload: Workload) -> None:
+    """UserError if frames of the workload were dropped: then it is not what it says that was measured."""
+    if drops := {port: counts for port, counts in workload.fabric.drop_counts().items() if counts}:
+        raise UserError(f"{workload.name}: expected every frame to pass, found drops: {drops}")
 
 
 def measure_together(workload: Workload, parameters: Parameters) -> list[float]:

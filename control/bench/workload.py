@@ -25,11 +25,16 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Workload:
-    """A fabric in the state that it is to be measured in, and one round of frames for each worker."""
+    """A fabric in the state that it is to be measured in, and one round of frames for each worker.
+
+    ``opening`` is carried once before; a round is ``round_ns`` later than the one before.
+    """
 
     name: str
     fabric: Fabric
     rounds: list[tuple[Any, Any]]
+    opening: tuple[Any, Any] | None = None
+    round_ns: int = 1_000_000
 
 
 def lay_out_frames(headers: Any, in_ports: Any, frame_bytes: int) -> tuple[Any, Any]:

@@ -12,7 +12,6 @@ from dataplane.settle import settle_vector
 from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
 from dataplane.virtio import clear_virtio
 
-ROUND_NS = 1_000_000
 """How far time moves on from round to round: about as long as a round takes, so that entries are refreshed as they
 would be."""
 
@@ -89,10 +88,11 @@ def carry_frames(
     rounds: int,
     size: int,
     shift_ns: int,
+    round_ns: int,
 ) -> int:
     """Send all ``frames`` through the pipeline ``rounds`` times, ``size`` to a vector, and discard what comes out.
 
-    Each round is ROUND_NS later than the one before; return the shift for the next call.
+    Each round is ``round_ns`` later than the one before; return the shift for the next call.
     """
     counters = state.port_counters[worker]
     for _ in range(rounds):
@@ -103,6 +103,6 @@ def carry_frames(
             carry_vector(vector, arena, state, generation, worker, egress)
             discard_queued(vector, egress, counters)
             settle_vector(vector, counters)
-        shift_ns += ROUND_NS
+        shift_ns += round_ns
     rest(state, worker)
     return shift_ns
