@@ -41,7 +41,7 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
     admit_frames(vector, arena.heads, tables.admit, tables.storms)
     if state.interfaces[copy].routes:
         router = state.routers[worker]
-        router.copy = copy
+        router.in_force = copy
         decide_frames(vector, arena, tables, router, egress)
     else:
         forward_frames(vector, tables, egress)

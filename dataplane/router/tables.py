@@ -67,7 +67,7 @@ SHARED: Final = (
 ROUTER_ARRAYS: Final = (*COPIED, *OF_WORKER, *SHARED)
 
 ROUTER_DTYPE: Final = np.dtype(
-    [("copy", "u8"), ("worker", "u8")]
+    [("in_force", "u8"), ("worker", "u8")]
     + [(name, "u8") for name in ROUTER_ARRAYS]
     + [(f"{name}_count", "i8") for name in ROUTER_ARRAYS],
     align=True,

@@ -43,7 +43,7 @@ _QUOTE = np.uint64(QUOTE_DTYPE.itemsize)
 @expanded
 def interfaces_of(router: Any) -> Any:
     """Return the interfaces in force (a record of ``INTERFACES_DTYPE``)."""
-    return record_at(router.interfaces + router.copy * _INTERFACES, INTERFACES_DTYPE)
+    return record_at(router.interfaces + router.in_force * _INTERFACES, INTERFACES_DTYPE)
 
 
 @expanded
@@ -103,7 +103,7 @@ def flows_of(router: Any) -> Any:
 @expanded
 def flow_rules_of(router: Any) -> Any:
     """Return the timeouts in force."""
-    return record_at(router.flow_rules + router.copy * _FLOW_RULES, FLOW_RULES_DTYPE)
+    return record_at(router.flow_rules + router.in_force * _FLOW_RULES, FLOW_RULES_DTYPE)
 
 
 @expanded
@@ -122,7 +122,7 @@ def mappings_of(router: Any) -> Any:
 def nat_of(router: Any) -> Any:
     """Return translation as the worker sees it (``Nat``)."""
     return Nat(
-        record_at(router.nat_rules + router.copy * _NAT_RULES, NAT_RULES_DTYPE),
+        record_at(router.nat_rules + router.in_force * _NAT_RULES, NAT_RULES_DTYPE),
         record_at(router.nat_draws + router.worker * _DRAWS, NAT_DRAWS_DTYPE),
         mappings_of(router),
         record_at(router.nat_scratch + router.worker * _CONVERSATION, CONVERSATION_DTYPE),
@@ -135,7 +135,7 @@ def neighbours_of(router: Any) -> Any:
     return Neighbours(
         record_at(router.neighbour_head, NEIGHBOUR_HEAD_DTYPE),
         records_at(router.neighbour_buckets, router.neighbour_buckets_count, NEIGHBOUR_BUCKET_DTYPE),
-        record_at(router.neighbour_rules + router.copy * _NEIGHBOUR_RULES, NEIGHBOUR_RULES_DTYPE),
+        record_at(router.neighbour_rules + router.in_force * _NEIGHBOUR_RULES, NEIGHBOUR_RULES_DTYPE),
     )
 
 
