@@ -36,6 +36,7 @@ print(json.dumps({"numba": numba.__version__, "numpy": numpy.__version__, "llvml
 
 TOOLS = {
     "ip": ("looking at namespaces and links", "iproute2"),
+    "nft": ("uplink mode host: the way out through the host's own routing", "nftables"),
     "ping": ("the first thing to try between two ports", "iputils-ping"),
     "iperf3": ("measuring throughput between two ports", "iperf3"),
     "tshark": ("reading `tapestry capture` live", "tshark"),

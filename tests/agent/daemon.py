@@ -24,7 +24,7 @@ from tests.netns import Namespace, namespaces, unused_name
 
 TAPESTRY = (sys.executable, "-c", "from control.cli import main; main()")
 
-START_PATIENCE_S = 240
+START_PATIENCE_S = 900
 """A first start compiles the kernels; no assertion depends on it."""
 
 PATIENCE_S = 30

@@ -156,6 +156,18 @@ def test_interfaces_that_did_not_forward_to_each_other_do_not_now(tmp_path: Path
         assert "tapestry-up" not in closed
 
 
+def test_who_heeded_router_advertisements_still_does(tmp_path: Path) -> None:
+    with daemon(tmp_path, NO_UPLINK) as fabric:
+        fabric.home.run("ip", "link", "add", "lan", "type", "veth", "peer", "name", "lan-far")
+        set_sysctl(fabric, "net.ipv6.conf.lan-far.accept_ra", "0")
+        fabric.write(UPLINK)
+        fabric.tapestry("reload")
+        assert sysctl(fabric, "net.ipv6.conf.lan.accept_ra") == "2"
+        assert sysctl(fabric, "net.ipv6.conf.lan-far.accept_ra") == "0"
+        fabric.stop()
+        assert sysctl(fabric, "net.ipv6.conf.lan.accept_ra") == "1"
+
+
 def test_a_host_that_uses_a_subnet_of_ours_is_told_so(tmp_path: Path) -> None:
     with daemon(tmp_path, NO_UPLINK) as fabric:
         fabric.home.run("ip", "link", "add", "lan", "type", "veth", "peer", "name", "lan-far")
