@@ -110,7 +110,7 @@ DROP_REASONS: Final = (
     DropReason(NETWORKS_ISOLATED, "networks_isolated", "between two networks, and no static route says that it may"),
     DropReason(NETWORK_INTERNAL, "network_internal", "out of an internal network, or into one"),
     DropReason(UNSOLICITED, "unsolicited", "from outside to what is neither published nor a reply"),
-    DropReason(UNRELATED_ERROR, "unrelated_error", "an ICMP error about a packet of no known flow"),
+    DropReason(UNRELATED_ERROR, "unrelated_error", "an ICMP message that asks nothing, about no known flow"),
     DropReason(NO_SERVICE, "no_service", "to an address of the router's own, where nothing serves it"),
     DropReason(NEIGHBOUR_UNRESOLVED, "neighbour_unresolved", "its next hop does not answer, or too many packets wait"),
     DropReason(FLOW_TABLE_FULL, "flow_table_full", "a new flow, and the flow table holds no more"),

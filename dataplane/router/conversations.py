@@ -20,7 +20,7 @@ from dataplane.vector import LATER_FRAGMENT, WHOLE
 from dataplane.wire import PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from nat.destination import translate_destination
 from nat.errors import read_quote
-from nat.tables import NO_ERROR, QUOTES_PACKET
+from nat.tables import QUOTES_PACKET
 
 _PORT = np.uint64(0xFFFF)
 _PROTOCOL = np.uint64(0xFF)
@@ -73,8 +73,11 @@ def find_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -
     if vector.fragment[i] != WHOLE:
         hashed = hash_of_packet(vector, flow_head_of(router), i)
     flows = flows_of(router)
-    way.half = find_half(flows, original, hashed, tick)
     way.is_redirected = 0
+    if is_message(vector, i):
+        relate_message(vector, heads, router, i, tick)
+        return
+    way.half = find_half(flows, original, hashed, tick)
     if way.half != NO_HALF:
         way.standing = KNOWN
         flow = flows.records[way.half >> 1]
@@ -85,22 +88,30 @@ def find_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -
         way.destination_high = way.leaves_as.destination_high
         way.destination_low = way.leaves_as.destination_low
         return
-    begin_conversation(vector, heads, router, i, tick)
+    begin_conversation(vector, router, i, tick)
+
+
+@inlined
+def is_message(vector: Any, i: int) -> bool:
+    """Whether frame ``i`` is ICMP that neither asks nor answers: it has no conversation but one that it may quote."""
+    return vector.ports[i] == 0 and vector.protocol[i] == (PROTOCOL_ICMPV6 if vector.is_ipv6[i] else PROTOCOL_ICMP)
 
 
 @kernel
-def begin_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> None:
-    """Fill the way for a packet of no known flow: an ICMP error, or the first of a conversation."""
+def relate_message(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> None:
+    """Fill the way for a message of ICMP: RELATED if it is an error about a known flow."""
     way = way_of(router)
     way.destination_high, way.destination_low = vector.destination_high[i], vector.destination_low[i]
-    protocol = vector.protocol[i]
-    if protocol in (PROTOCOL_ICMP, PROTOCOL_ICMPV6):
-        quoted = read_quote(vector, heads, i, quote_of(router))
-        if quoted != NO_ERROR:
-            way.standing = UNTRACKED
-            if quoted == QUOTES_PACKET:
-                find_quoted(vector, router, tick)
-            return
+    way.standing = UNTRACKED
+    if read_quote(vector, heads, i, quote_of(router)) == QUOTES_PACKET:
+        find_quoted(vector, router, tick)
+
+
+@kernel
+def begin_conversation(vector: Any, router: Any, i: int, tick: Any) -> None:
+    """Fill the way for the first packet of a conversation."""
+    way = way_of(router)
+    way.destination_high, way.destination_low = vector.destination_high[i], vector.destination_low[i]
     way.standing = NEW
     reply = way.conversation.reply
     copy_reversed(way.conversation.original, reply)

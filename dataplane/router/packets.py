@@ -67,6 +67,7 @@ from dataplane.verdict import (
     PACKET_TOO_BIG,
     ROUTE_BLACKHOLE,
     TTL_EXCEEDED,
+    UNRELATED_ERROR,
     UNSOLICITED,
 )
 from dataplane.wire import (
@@ -229,8 +230,19 @@ def reason_against(vector: Any, router: Any, entering: Any, hop: Any, i: int) ->
     if (entering.traits | leaving.traits) & SERVES:
         return PERMITTED
     if leaving.traits & UPLINK:
-        return NETWORK_INTERNAL if entering.traits & INTERNAL else PERMITTED
+        if entering.traits & INTERNAL:
+            return NETWORK_INTERNAL
+        is_message = way_of(router).standing == UNTRACKED
+        return UNRELATED_ERROR if is_message and is_hidden(vector, router, entering, i) else PERMITTED
     return PERMITTED if hop.is_open or hop.interface == vector.interface[i] else NETWORKS_ISOLATED
+
+
+@inlined
+def is_hidden(vector: Any, router: Any, entering: Any, i: int) -> bool:
+    """Whether who sent frame ``i`` appears outside by another address."""
+    if entering.traits & MASQUERADES:
+        return True
+    return static_outside(nat_of(router).rules, vector.source_high[i], vector.source_low[i]) >= 0
 
 
 @kernel
@@ -242,9 +254,9 @@ def is_from_link(vector: Any, router: Any, entering: Any, i: int) -> bool:
 
 @kernel
 def forbid(vector: Any, arena: Any, router: Any, switches: Any, egress: Any, i: int, reason: int) -> None:
-    """Drop frame ``i``, and say so to those inside; to strangers nothing is said."""
+    """Drop frame ``i``, and say so to those inside; to strangers nothing is said, nor of messages (RFC 5508 REQ-4)."""
     entering = interfaces_of(router).interface[vector.interface[i]]
-    if entering.traits & UPLINK:
+    if entering.traits & UPLINK or reason == UNRELATED_ERROR:
         drop(vector, i, reason)
     else:
         refuse(vector, arena, router, switches, egress, i, reason, SAY_PROHIBITED, 0)
@@ -324,9 +336,7 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
     translates = False
     if entering.traits & UPLINK == 0:
         if leaving.traits & UPLINK:
-            translates = entering.traits & MASQUERADES != 0 or (
-                static_outside(nat_of(router).rules, vector.source_high[i], vector.source_low[i]) >= 0
-            )
+            translates = is_hidden(vector, router, entering, i)
         else:
             is_within = hop.interface == vector.interface[i]
             translates = way.is_redirected != 0 and (entering.traits & MASQUERADES != 0 or is_within)

@@ -58,6 +58,12 @@ class Packet:
         """Whether it is an ICMP error that quotes a packet."""
         return self.icmp_type in (IPV4_ERRORS if self.version == 4 else IPV6_ERRORS)
 
+    @property
+    def is_message(self) -> bool:
+        """Whether it is ICMP that neither asks nor answers."""
+        own = ICMP if self.version == 4 else ICMPV6
+        return (self.tuple.protocol, self.tuple.sport, self.tuple.dport) == (own, 0, 0)
+
 
 def read_packet(frame: bytes) -> Packet | None:
     """Return the packet in an untagged ``frame``, or None if its header is wrong."""

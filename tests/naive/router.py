@@ -126,15 +126,15 @@ class Router(Node):
 
     def _find_course(self, packet: Packet) -> Course:
         """Find out which conversation a packet belongs to."""
-        half = self.flows.find(packet.tuple, self.tick)
-        if half:
-            return Course(half[0].leaves_as(half[1]), half[0], half[1], is_tracked=True)
-        if packet.is_error:
-            quote = read_quote(packet)
+        if packet.is_message:
+            quote = read_quote(packet) if packet.is_error else None
             half = self.flows.find(quote.towards, self.tick) if quote else None
             if quote is None or half is None:
                 return Course(packet.tuple)
             return Course(half[0].leaves_as(half[1]), half[0], half[1], quote=quote)
+        half = self.flows.find(packet.tuple, self.tick)
+        if half:
+            return Course(half[0].leaves_as(half[1]), half[0], half[1], is_tracked=True)
         leaves_as = packet.tuple
         led = self.nat.destination_of(packet.tuple)
         if led:
@@ -167,6 +167,8 @@ class Router(Node):
             reason = self._find_objection(entering, hop, hop.interface)
             if reason:
                 return Fate("drop", reason) if entering.is_uplink else self.refuse(frame, packet, reason, PROHIBITED)
+            if self._is_hidden_message(packet, entering, hop.interface):
+                return Fate("drop", "unrelated_error")
         if packet.ttl <= 1:
             return self.refuse(frame, packet, "ttl_exceeded", TIME_EXCEEDED)
         if len(packet.data) > hop.interface.mtu and not packet.may_be_cut:
@@ -192,6 +194,14 @@ class Router(Node):
         if leaving.is_uplink:
             return "network_internal" if entering.is_internal else None
         return None if hop.is_open or leaving == entering else "networks_isolated"
+
+    def _is_hidden_message(self, packet: Packet, entering: Interface, leaving: Interface) -> bool:
+        """Whether it is ICMP about nothing that is known, of somebody who appears outside by another address."""
+        if not packet.is_message or not self.nat.translates or not leaving.is_uplink:
+            return False
+        if entering.is_uplink or entering.serves:
+            return False
+        return entering.masquerades or packet.tuple.source in self.nat.outside_of
 
     def _find_neighbour(self, frame: Frame, packet: Packet, domain: Domain, address: Address) -> bytes | Fate:
         mac, act = self.neighbours.meet((domain, address), self.tick)

@@ -127,6 +127,23 @@ ROWS = [
         ),
     ),
     Row(
+        "messages that ask nothing make no conversation: errors find their own, whatever was sent before",
+        WORLD,
+        (
+            *KNOWN,
+            gives(B2, ip(B2.ip4, FAR) / ICMP(type=40), dropped("unrelated_error")),
+            gives(B2, ip(B2.ip4, FAR) / ICMP(type=5, code=1) / head(udp(FAR, B2.ip4)), dropped("unrelated_error")),
+            gives(B2, unreachable(B2.ip4, FAR, udp(FAR, B2.ip4)), dropped("unrelated_error")),
+            goes(B1, udp(B1.ip4, FAR), G, udp(OUTSIDE, FAR, ttl=63)),
+            goes(
+                G,
+                unreachable(FAR, OUTSIDE, udp(OUTSIDE, FAR, ttl=60)),
+                B1,
+                unreachable(FAR, B1.ip4, udp(B1.ip4, FAR, ttl=60), ttl=63),
+            ),
+        ),
+    ),
+    Row(
         "the router's errors say nothing about errors, groups and later fragments",
         PLAIN,
         (
