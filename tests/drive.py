@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from control.model import Configuration
 from tests.naive.follower import Follower
 from tests.naive.switch import Outcome, Switch
-from tests.runs import CALM, Arrival, Conditions, Phase, Run
+from tests.runs import CALM, Arrival, Conditions, Conversation, Phase, Run
 
 DEFAULT_VECTOR = 256
 
@@ -18,26 +18,28 @@ def run_naive(
     configuration: Configuration,
     arrivals: Sequence[Arrival],
     conditions: Conditions = CALM,
-    real: Sequence[Outcome] | None = None,
+    real: Run | None = None,
 ) -> Run:
     """Switch ``arrivals`` in plain Python; what is drawn at random is what the ``real`` pipeline has drawn."""
     return run_naive_phases([Phase(configuration, arrivals, conditions)], real)
 
 
-def run_naive_phases(phases: Sequence[Phase], real: Sequence[Outcome] | None = None) -> Run:
+def run_naive_phases(phases: Sequence[Phase], real: Run | None = None) -> Run:
     """Switch the arrivals of all ``phases`` in plain Python."""
     twin = Switch(phases[0].configuration)
-    follower = Follower(twin.router) if real is not None else None
+    follower = Follower(twin.router, real) if real else None
     outcomes: list[Outcome] = []
     for number, phase in enumerate(phases):
         if number:
             twin.reconfigure(phase.configuration)
         twin.down, twin.refusing = phase.conditions.down, phase.conditions.refusing
         for arrival in phase.arrivals:
-            if follower and real is not None and len(outcomes) < len(real):
-                follower.happened = real[len(outcomes)]
+            if follower:
+                follower.at = len(outcomes)
             outcomes.append(twin.receive(*arrival))
-    return Run(outcomes, twin.counters, twin.drops)
+    flows = twin.router.flows.present(twin.router.tick)
+    conversations = {flow.original: Conversation(flow.reply, flow.packets, flow.octets) for flow in flows}
+    return Run(outcomes, twin.counters, twin.drops, conversations=conversations)
 
 
 def run_switch(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from control.fabric import Fabric
+from control.fabric.entries import PROTOCOL_NAMES, FlowTuple
 from dataplane.generation.tables import COPIES
 from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.memory.kernels import load_frames
@@ -20,8 +21,9 @@ from dataplane.settle import settle_vector
 from dataplane.transmit.kernels import dress_frame, undress_frame
 from dataplane.vector import SPILL_BYTES, VECTOR_CAPACITY, Arena, make_arena, make_egress, make_vector
 from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
+from tests.naive.packet import Tuple
 from tests.naive.switch import Outcome
-from tests.runs import Arrival, Phase, Run, Traffic
+from tests.runs import Arrival, Conversation, Phase, Run, Traffic
 
 WORKER = 0
 
@@ -49,7 +51,8 @@ def run_engine(phases: Sequence[Phase], sizes: Sequence[int]) -> Run:
     fabric = Fabric(phases[0].configuration.limits, seed=1)
     try:
         outcomes = [outcome for phase in phases for outcome in run_phase(fabric, phase, sizes)]
-        return run_of(fabric, outcomes)
+        times = [arrival.time_ns for phase in phases for arrival in phase.arrivals]
+        return run_of(fabric, outcomes, max(times, default=0))
     finally:
         fabric.close()
 
@@ -141,12 +144,25 @@ def outcome_of(engine: Engine, i: int, copies: dict[str, list[bytes]]) -> Outcom
     return Outcome(VERDICT_NAMES[verdict], reason, out)
 
 
-def run_of(fabric: Fabric, outcomes: list[Outcome]) -> Run:
-    """Return the run with all that was counted."""
+def run_of(fabric: Fabric, outcomes: list[Outcome], now_ns: int) -> Run:
+    """Return the run with all that was counted, and the conversations that there are at ``now_ns``."""
     learning = {name.removeprefix("fdb_"): count for name, count in fabric.learning_counters().items()}
     del learning["expired"]  # when an entry is swept is the table's own business
     drops = {(port, reason): n for port, counts in fabric.drop_counts().items() for reason, n in counts.items()}
     traffic = {
         port: Traffic(c.rx_packets, c.rx_bytes, c.tx_packets, c.tx_bytes) for port, c in fabric.port_counters().items()
     }
-    return Run(outcomes, Counter(learning), Counter(drops), traffic)
+    conversations = {
+        tuple_of(flow.protocol, flow.original): Conversation(
+            tuple_of(flow.protocol, flow.reply), flow.packets, flow.bytes
+        )
+        for flow in fabric.flows(now_ns)
+    }
+    return Run(outcomes, Counter(learning), Counter(drops), traffic, conversations)
+
+
+def tuple_of(protocol: str, ends: FlowTuple) -> Tuple:
+    """Return one direction of a flow as the twin has it."""
+    numbers = {name: number for number, name in PROTOCOL_NAMES.items()}
+    number = numbers.get(protocol) or int(protocol)
+    return Tuple(ends.source, ends.destination, number, ends.source_port, ends.destination_port)

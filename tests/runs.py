@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from control.model import Configuration
+from tests.naive.packet import Tuple
 from tests.naive.switch import Outcome
 
 
@@ -45,11 +46,21 @@ class Traffic(NamedTuple):
     tx_bytes: int
 
 
+class Conversation(NamedTuple):
+    """A flow: how answers come, and how many packets and bytes of IP went each way."""
+
+    reply: Tuple
+    packets: tuple[int, int]
+    octets: tuple[int, int]
+
+
 @dataclass
 class Run:
-    """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), and the ports' traffic."""
+    """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), the ports' traffic, and the
+    conversations that there are in the end, by their original tuples."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     counters: Counter[str] | None = field(default_factory=Counter)
     drops: Counter[tuple[str, str]] = field(default_factory=Counter)
     traffic: dict[str, Traffic] | None = None
+    conversations: dict[Tuple, Conversation] | None = None

@@ -88,7 +88,7 @@ def test_a_draw_that_is_not_possible_is_found_out(drawn: tuple[str, int]) -> Non
     def is_free(answer: Tuple) -> bool:
         return (str(answer.destination), answer.dport) not in (taken, ("192.0.2.10", 4000))
 
-    def draw(reply: Tuple, candidates: Candidates, is_possible: object) -> tuple[object, int]:
+    def draw(original: Tuple, reply: Tuple, candidates: Candidates, is_possible: object) -> tuple[object, int]:
         return ip_address(drawn[0]), drawn[1]
 
     with pytest.raises(AssertionError):

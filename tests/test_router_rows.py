@@ -1,4 +1,4 @@
-"""Every row of tests/rows/router, against the naive twin."""
+"""Every row of tests/rows/router, against the naive twin and against the real pipeline."""
 
 import pytest
 

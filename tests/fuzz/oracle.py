@@ -19,7 +19,7 @@ class ComplaintError(AssertionError):
 
 def hold(configuration: Configuration, arrivals: Sequence[Arrival], run: Run, conditions: Conditions = CALM) -> None:
     """Hold a run of the real pipeline against the rules; ComplaintError says what was broken first."""
-    expected = run_naive(configuration, arrivals, conditions, run.outcomes)
+    expected = run_naive(configuration, arrivals, conditions, run)
     account_for_frames(arrivals, run)
     for number, (arrival, twin, real) in enumerate(zip_longest(arrivals, expected.outcomes, run.outcomes)):
         if not are_alike(twin, real):
@@ -27,6 +27,8 @@ def hold(configuration: Configuration, arrivals: Sequence[Arrival], run: Run, co
     require_equal("drops by port and reason", +expected.drops, +run.drops)
     if expected.counters is not None and run.counters is not None:
         require_equal("FDB counters", +expected.counters, +run.counters)
+    if run.conversations is not None:
+        require_equal("conversations", expected.conversations, run.conversations)
 
 
 def are_alike(twin: Outcome | None, real: Outcome | None) -> bool:

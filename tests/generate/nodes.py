@@ -1,7 +1,7 @@
 """Random configurations: few MACs, VLANs and addresses, so that ports meet, and limits low enough to reach."""
 
 from dataclasses import replace
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
 
 from control.model import Configuration, Limits, Network, Pcap, Port, Storm, Timeouts, Vlan
@@ -10,6 +10,7 @@ from tests.packets import ip4, ip6, mac
 from tests.scale import scaled
 
 SUBNETS = (ip_network("10.0.0.0/8"), ip_network("fd00::/64"))
+GATEWAY = (ip_address(ip4(1)), ip_address(ip6(1)))
 MOST_PORTS = 10
 STATIONS = range(2, 2 + MOST_PORTS + 3)
 """Port number N is the home of station N + 2: ``mac(N + 2)``, ``ip4(N + 2)``, ``ip6(N + 2)``; the last three roam."""
@@ -20,9 +21,9 @@ LIFETIMES_S = (1, 2, 7, 60, 300)
 
 
 def random_configuration(random: Random) -> Configuration:
-    """Return a valid configuration of one to three networks without a router and one to ten ports."""
+    """Return a valid configuration of one to three networks and one to ten ports."""
     names = ("blue", "red", "green")[: random.choice((1, 1, 2, 3))]
-    networks = tuple(Network(name, mode="none", subnets=SUBNETS, icc=random.random() < 0.6) for name in names)
+    networks = tuple(random_network(random, name, name == names[0]) for name in names)
     aware = {name for name in names if random.random() < 0.5}
     ports = []
     for number in range(random.randint(1, MOST_PORTS)):
@@ -35,6 +36,14 @@ def random_configuration(random: Random) -> Configuration:
         timeouts=Timeouts(fdb_s=random.choice(LIFETIMES_S)),
     )
     return replace(configuration, limits=Limits(fdb=random_capacity(random, configuration)))
+
+
+def random_network(random: Random, name: str, is_first: bool) -> Network:
+    """Return a network; all have the same subnets, so the first alone has a router in it."""
+    icc = random.random() < 0.6
+    if is_first:
+        return Network(name, subnets=SUBNETS, gateway=GATEWAY, masquerade=True, icc=icc)
+    return Network(name, "none", SUBNETS, icc=icc)
 
 
 def random_capacity(random: Random, configuration: Configuration) -> int:

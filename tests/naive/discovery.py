@@ -147,6 +147,6 @@ def advertise_router(frame: bytes, packet: Packet, message: Discovery, interface
         body += struct.pack("!BBBBIII", 3, 4, prefix.prefixlen, flags, 2_592_000, 604_800, 0)
         body += prefix.network_address.packed
     own = interface.own_address(6)
-    if interface.answers_names and own:
+    if interface.answers_names and own and own != interface.link_local:
         body += struct.pack("!BBHI", 25, 3, 0, 1800) + own.packed
     return ethernet(to_mac, interface.mac, 0x86DD, icmp_packet(interface.link_local, to, body, ttl=255))

@@ -27,8 +27,8 @@ class Flow:
     is_answered: bool = False
     is_assured: bool = False
     connection: Connection = field(default_factory=Connection)
-    packets: list[int] = field(default_factory=lambda: [0, 0])
-    octets: list[int] = field(default_factory=lambda: [0, 0])
+    packets: tuple[int, int] = (0, 0)
+    octets: tuple[int, int] = (0, 0)
 
     def leaves_as(self, direction: int) -> Tuple:
         """Return what packets of a direction are translated to."""
@@ -56,8 +56,8 @@ class Flows:
         if not self._make_room(tick):
             return None
         flow = Flow(original, reply, tick)
-        self.halves[original] = flow, 0
         self.halves[reply] = flow, 1
+        self.halves[original] = flow, 0  # Of a sender to itself all packets are the original's.
         if self._has_segment(packet):
             flow.connection.begin(read_segment(packet))
         self._count(flow, 0, packet)
@@ -90,11 +90,17 @@ class Flows:
 
     def count(self, tick: int) -> int:
         """Return how many flows there are."""
-        return sum(direction == 0 and flow.expires > tick for flow, direction in self.halves.values())
+        return len(self.present(tick))
+
+    def present(self, tick: int) -> list[Flow]:
+        """Return the flows that there are."""
+        return [flow for flow, direction in self.halves.values() if direction == 0 and flow.expires > tick]
 
     def _count(self, flow: Flow, direction: int, packet: Packet) -> None:
-        flow.packets[direction] += 1
-        flow.octets[direction] += len(packet.data)
+        count, octets = [*flow.packets], [*flow.octets]
+        count[direction] += 1
+        octets[direction] += len(packet.data)
+        flow.packets, flow.octets = (count[0], count[1]), (octets[0], octets[1])
 
     def _make_room(self, tick: int) -> bool:
         if self.count(tick) < self.capacity:

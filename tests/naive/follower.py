@@ -13,28 +13,46 @@ from tests.naive.packet import Packet, Tuple, read_packet
 from tests.naive.router import Router
 from tests.naive.switch import Outcome
 from tests.naive.wire import Address
+from tests.runs import Run
 
 
 class Follower:
-    """Lends a router its luck; ``happened`` is what the real pipeline did with the frame at hand."""
+    """Lends a router its luck: looks at what the ``real`` run did with frame number ``at``, and all others.
 
-    def __init__(self, router: Router) -> None:
+    Where that one sent nothing, the conversations tell that there were in the end, or what was sent later.
+    """
+
+    def __init__(self, router: Router, real: Run) -> None:
         self.router = router
-        self.happened = Outcome("forward")
+        self.real = real
+        self.at = 0
         self.hops: dict[Tuple, Hop] = {}
         router.draw = self.draw
         router.choose = self.choose
 
     def draw(
-        self, reply: Tuple, candidates: Candidates, is_possible: Callable[[Address, int], bool]
+        self, original: Tuple, reply: Tuple, candidates: Candidates, is_possible: Callable[[Address, int], bool]
     ) -> tuple[Address, int] | None:
         """Return the first possible source of what was sent to the other end."""
-        for packet in self.packets():
-            sent = packet.tuple
-            goes_there = (sent.protocol, sent.destination, sent.dport) == (reply.protocol, reply.source, reply.sport)
-            if goes_there and packet.fragment != "later" and is_possible(sent.source, sent.sport):
-                return sent.source, sent.sport
-        return keep_or_lowest(reply, candidates, is_possible)
+        drawn = [self.sources(self.at, reply)]
+        known = (self.real.conversations or {}).get(original)
+        if known:
+            drawn.append([(known.reply.destination, known.reply.dport)])
+        for source in (source for sources in drawn for source in sources):
+            if is_possible(*source):
+                return source
+        if not is_possible(candidates.addresses[0], candidates.kept):
+            for later in range(self.at + 1, len(self.real.outcomes)):
+                for source in self.sources(later, reply):
+                    if is_possible(*source):
+                        return source
+        return keep_or_lowest(original, reply, candidates, is_possible)
+
+    def sources(self, at: int, reply: Tuple) -> list[tuple[Address, int]]:
+        """Return the sources of what frame number ``at`` caused to be sent to where ``reply`` comes from."""
+        wanted = reply.protocol, reply.source, reply.sport
+        sent = [packet.tuple for packet in packets_of(self.real.outcomes[at]) if packet.fragment != "later"]
+        return [(one.source, one.sport) for one in sent if (one.protocol, one.destination, one.dport) == wanted]
 
     def choose(self, key: Tuple, way: tuple[Hop, ...]) -> Hop:
         """Return the hop whose neighbour was sent something, or asked for."""
@@ -50,13 +68,14 @@ class Follower:
         entry = self.router.neighbours.entries.get((hop.domain, hop.via))
         return any(
             (entry is not None and entry.mac == frame[0:6]) or asked_address(frame) == hop.via
-            for _, frame in self.happened.out
+            for _, frame in self.real.outcomes[self.at].out
         )
 
-    def packets(self) -> list[Packet]:
-        """Return all packets that were sent."""
-        read = [read_packet(frame) for _, frame in self.happened.out if frame[12:14] in (b"\x08\x00", b"\x86\xdd")]
-        return [packet for packet in read if packet]
+
+def packets_of(outcome: Outcome) -> list[Packet]:
+    """Return all packets that were sent."""
+    read = [read_packet(frame) for _, frame in outcome.out if frame[12:14] in (b"\x08\x00", b"\x86\xdd")]
+    return [packet for packet in read if packet]
 
 
 def asked_address(frame: bytes) -> Address | None:

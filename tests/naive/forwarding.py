@@ -13,7 +13,7 @@ from tests.naive.domains import Domain, domains_of
 from tests.naive.interfaces import Interface
 from tests.naive.wire import Address
 
-Kind = Literal["local", "connected", "via", "blackhole", "unreachable"]
+Kind = Literal["local", "connected", "via", "blackhole", "unreachable", "unknown"]
 
 
 @dataclass(frozen=True)

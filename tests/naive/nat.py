@@ -1,8 +1,8 @@
 """Which addresses and ports a new conversation gets: published ports, static pairs, mappings, and the uplink's own.
 
-Where the router draws at random, this asks ``draw``: it gets the tuple of answers without its destination's port, and a
-test of ports, and returns the address and port that were drawn, or None if nothing says. The draw must be one of the
-possible ones.
+Where the router draws at random, this asks ``draw``: it gets the tuples of the packet and of answers to it as it came,
+what the source may become, and a test of an address and port; it returns those that were drawn, None if none is
+possible. The draw is held to be a possible one.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Candidates(NamedTuple):
     ports: range
 
 
-Draw = Callable[[Tuple, Candidates, Callable[[Address, int], bool]], tuple[Address, int] | None]
+Draw = Callable[[Tuple, Tuple, Candidates, Callable[[Address, int], bool]], tuple[Address, int] | None]
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,14 @@ class Nat:
 
         def is_possible(address: Address, port: int) -> bool:
             answer = reply._replace(destination=address, dport=port)
-            return address in candidates.addresses and answer != original and is_free(answer)
+            is_kept = not hides and port == original.sport  # What is for its own sender may answer itself.
+            return address in candidates.addresses and (is_kept or answer != original) and is_free(answer)
 
         inside = Inside(original.source, original.protocol, original.sport)
         has_mapping = hides and self.independent and has_ports(original)
         if has_mapping and inside in self.mappings and is_possible(*self.mappings[inside]):
             return self.mappings[inside]
-        chosen = draw(reply, candidates, is_possible) if candidates.addresses else None
+        chosen = draw(original, reply, candidates, is_possible) if candidates.addresses else None
         if chosen is None:
             return None
         assert is_possible(*chosen), f"{chosen} is free, and one of {candidates}"
@@ -142,7 +143,7 @@ def has_ports(original: Tuple) -> bool:
 
 
 def keep_or_lowest(
-    reply: Tuple, candidates: Candidates, is_possible: Callable[[Address, int], bool]
+    original: Tuple, reply: Tuple, candidates: Candidates, is_possible: Callable[[Address, int], bool]
 ) -> tuple[Address, int] | None:
     """Draw without luck: the port kept, else the lowest that is free."""
     for port in (candidates.kept, *candidates.ports):

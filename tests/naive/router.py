@@ -147,16 +147,16 @@ class Router(Node):
         if course.quote:
             destination = outer_tuple(packet, course.quote, course.leaves_as).destination
         way = self.forwarding.find(destination)
-        if not way:
-            return self.refuse(frame, packet, "no_route", NO_ROUTE)
-        hop = way[0] if len(way) == 1 else self.choose(packet.tuple, way)
+        hop = way[0] if len(way) == 1 else self.choose(packet.tuple, way) if way else Hop("unknown")
         is_link_bound = packet.tuple.source in LINK_LOCAL or packet.tuple.destination in LINK_LOCAL
         if hop.kind == "local":
-            if is_link_bound and hop.interface != entering:
+            if is_link_bound and hop.interface != entering and not entering.proxies:
                 return Fate("drop", "martian_address")
             return serve(self, frame, packet, entering, hop, course.flow is not None)
         if is_link_bound:
             return Fate("drop", "martian_address")
+        if hop.kind == "unknown":
+            return self.refuse(frame, packet, "no_route", NO_ROUTE)
         if hop.kind == "blackhole":
             return Fate("drop", "route_blackhole")
         if hop.kind == "unreachable":

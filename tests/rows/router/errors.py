@@ -113,6 +113,16 @@ ROWS = [
         ),
     ),
     Row(
+        "an error about a conversation with the router's own address ends there",
+        WORLD,
+        (
+            *KNOWN,
+            # Whoever speaks as the uplink's address is answered there.
+            goes(B1, udp(OUTSIDE, FAR), G, udp(OUTSIDE, FAR, ttl=63)),
+            gives(G, unreachable(HOP, OUTSIDE, udp(OUTSIDE, FAR)), consumed()),
+        ),
+    ),
+    Row(
         "an error about nothing that is known ends here",
         WORLD,
         (
