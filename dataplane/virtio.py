@@ -20,6 +20,7 @@ from dataplane.memory import load_u16, store_u16, store_u32, store_u64
 NEEDS_CHECKSUM: Final = 1
 _GSO_TYPE: Final = 1
 _HEADER_LENGTH: Final = 2
+SEGMENT_BYTES: Final = 4
 CHECKSUM_FROM: Final = 6
 CHECKSUM_AT: Final = 8
 

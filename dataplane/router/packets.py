@@ -19,6 +19,7 @@ from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import load_u16_be
 from dataplane.neighbour.table import meet_neighbour, wait_for_neighbour
 from dataplane.neighbour.tables import NO_ROOM, SEND, SEND_AND_PROBE, UNREACHABLE
+from dataplane.packet.superframes import largest_packet
 from dataplane.route.hops.tables import BLACKHOLE, CONNECTED, LOCAL, VIA
 from dataplane.route.hops.tables import UNREACHABLE as NO_WAY
 from dataplane.router.addresses import has_martian, stays_on_link
@@ -49,7 +50,7 @@ from dataplane.router.view import (
     quote_of,
     way_of,
 )
-from dataplane.vector import WHOLE
+from dataplane.vector import SLOT_BYTES, WHOLE
 from dataplane.verdict import (
     BURST_FULL,
     CONSUME,
@@ -70,6 +71,7 @@ from dataplane.verdict import (
     UNRELATED_ERROR,
     UNSOLICITED,
 )
+from dataplane.virtio import is_superframe
 from dataplane.wire import (
     ETHERNET_BYTES,
     IPV4_DONT_FRAGMENT,
@@ -144,7 +146,7 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     if heads[at + (IPV6_HOP_LIMIT if vector.is_ipv6[i] else IPV4_TTL)] <= 1:
         refuse(vector, arena, router, tables.switches, egress, i, TTL_EXCEEDED, SAY_TIME_EXCEEDED, 0)
         return True
-    is_cut = vector.packet_bytes[i] > hop.mtu
+    is_cut = vector.packet_bytes[i] > hop.mtu and largest_packet(vector, heads, i) > hop.mtu
     if is_cut and may_not_be_cut(vector, heads, i):
         refuse(vector, arena, router, tables.switches, egress, i, PACKET_TOO_BIG, SAY_TOO_BIG, hop.mtu)
         return True
@@ -177,9 +179,10 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
 
 @inlined
 def may_not_be_cut(vector: Any, heads: Any, i: int) -> bool:
-    """Whether frame ``i`` must not be fragmented on its way: IPv6, or what says so."""
+    """Whether frame ``i`` must not be fragmented on its way: IPv6, what says so, and what is a device's to cut."""
     at = np.int64(vector.head_at[i]) + ETHERNET_BYTES + IPV4_FRAGMENT
-    return vector.is_ipv6[i] != 0 or load_u16_be(heads, at) & IPV4_DONT_FRAGMENT != 0
+    says_so = load_u16_be(heads, at) & IPV4_DONT_FRAGMENT != 0
+    return vector.is_ipv6[i] != 0 or says_so or is_superframe(heads, i * SLOT_BYTES)
 
 
 @kernel
