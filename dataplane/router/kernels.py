@@ -10,6 +10,7 @@ from typing import Any
 from dataplane.drop import drop
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.forward.kernels import bridge_frame, learn_frame, prefetch_buckets
+from dataplane.fragment.entries import sweep_fragments
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
 from dataplane.neighbour.timers import run_neighbour_timers
@@ -25,7 +26,7 @@ from dataplane.router.tables import (
     NOT_ROUTABLE_ERRAND,
     PACKET_ERRAND,
 )
-from dataplane.router.view import clock_of, interfaces_of, neighbours_of, parking_of
+from dataplane.router.view import clock_of, fragments_of, interfaces_of, neighbours_of, parking_of
 from dataplane.verdict import DROP, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
 
 
@@ -63,6 +64,7 @@ def run_timers(vector: Any, arena: Any, router: Any, cause: int) -> None:
     """Do what is due at the time of frame ``cause``: what it makes stands behind the vector's frames."""
     tick = tick_of(vector, cause)
     run_neighbour_timers(neighbours_of(router), parking_of(router), interfaces_of(router), vector, arena, cause, tick)
+    sweep_fragments(fragments_of(router), parking_of(router), tick)
 
 
 @inlined
