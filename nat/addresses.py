@@ -71,7 +71,7 @@ def rewrite_addresses(
     return grown
 
 
-@kernel
+@inlined
 def decrement_ttl(heads: Any, at: int, is_ipv6: int) -> None:
     """Take one from the TTL or hop limit of the packet at ``at``, which is at least 1 (the caller's gate)."""
     if is_ipv6:

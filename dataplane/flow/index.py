@@ -71,7 +71,7 @@ def prefetch_bucket(flows: Any, hashed: int) -> None:
     prefetch(flows.buckets, home_of(flows.head, hashed))
 
 
-@kernel
+@inlined
 def peek_half(flows: Any, hashed: int) -> Any:
     """Return the half in the home bucket that has this hash's fingerprint, or 0, and ask the caches for its lines:
     the second pass over a vector, which compares no keys yet."""

@@ -65,7 +65,7 @@ def half_has_key(record: Any, direction: int, key: Any) -> bool:
     return is_same_key(record.original.key, key)
 
 
-@kernel
+@inlined
 def find_half(flows: Any, key: Any, hashed: int, now: int) -> int:
     """Return the half (flow * 2 + direction) that has ``key`` (fields of ``TUPLE_DTYPE``), or NO_HALF.
 
