@@ -63,6 +63,7 @@ def random_node(random: Random) -> Configuration:
         uplink=uplink,
         services="" if random.random() < 0.5 else drawn.services,
         routes=tuple(replace(route, via=route.via[:1]) for route in drawn.routes),
+        nat=replace(drawn.nat, endpoint_independent=random.random() < 0.3),
         timeouts=Timeouts(fdb_s=random.choice((7, 300)), sctp_established_s=30, **TCP_TIMEOUTS),
         limits=Limits(fdb=scaled(4096, jit_off=256), flows=scaled(4096, jit_off=256), routes=200),
     )
@@ -233,7 +234,7 @@ class Talk:
         if kind < 0.35:
             return header / UDP(sport=sport, dport=dport, **({"chksum": 0} if random.random() < 0.05 else {})) / body
         if kind < 0.7:
-            flags = random.choice(("S", "S", "A", "PA"))
+            flags = random.choice(("S", "S", "A", "PA", "FA", "R"))
             return header / TCP(sport=sport, dport=dport, flags=flags, seq=100) / body
         if kind < 0.77:
             return header / SCTP(sport=sport, dport=dport, tag=5) / SCTPChunkData(data=b"abcd")

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from control.model import Configuration
+from tests.naive.fdb import ticks
 from tests.naive.packet import Tuple
 from tests.naive.wire import ICMP, ICMPV6, SCTP, TCP, UDP, Address
 
 NAMES = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
+MAPPED_TICKS, REFRESHED_TICKS = ticks(120), 8
 LOW_PORTS, HIGH_PORTS, ALL_IDS = range(1, 1024), range(1024, 65536), range(65536)
 
 
@@ -48,6 +50,8 @@ class Nat:
         self.outside_of = {inside: outside for outside, inside in configuration.nat.static}
         self.independent = configuration.nat.endpoint_independent
         self.mappings: dict[Inside, tuple[Address, int]] = {}
+        self.lapses: dict[Inside, int] = {}
+        self.refreshed: dict[Tuple, int] = {}
         self.paired: dict[Address, Address] = {}
 
     @property
@@ -58,9 +62,22 @@ class Nat:
         publishes = any(port.publish for port in configuration.ports)
         return bool((configuration.uplink and (masquerades or publishes)) or self.static)
 
+    def forget_mappings(self, tick: int) -> None:
+        """Forget the mappings that no packet has left by for too long."""
+        for inside in [inside for inside, lapses in self.lapses.items() if lapses <= tick]:
+            del self.mappings[inside], self.lapses[inside]
+
+    def refresh(self, flow: Tuple, sent: Tuple, tick: int) -> None:
+        """Let the mapping of a packet's sender live on: of a second and direction of a flow the first packet counts."""
+        stamp = tick // REFRESHED_TICKS * 2 + (flow != sent)
+        inside = Inside(sent.source, sent.protocol, sent.sport)
+        if self.refreshed.get(flow) != stamp and inside in self.mappings:
+            self.lapses[inside] = tick + MAPPED_TICKS
+        self.refreshed[flow] = stamp
+
     def destination_of(self, original: Tuple) -> tuple[Address, int] | None:
         """Return where a packet of no known flow is led, None if to where it says."""
-        return self._published(original) or self._static(original) or self._mapped(original)
+        return self._published(original) or self._mapped(original) or self._static(original)
 
     def _published(self, original: Tuple) -> tuple[Address, int] | None:
         for port in self.configuration.ports:
@@ -85,7 +102,13 @@ class Nat:
         return None
 
     def source_for(
-        self, original: Tuple, reply: Tuple, hides: bool, is_free: Callable[[Tuple], bool], draw: Draw
+        self,
+        original: Tuple,
+        reply: Tuple,
+        hides: bool,
+        is_free: Callable[[Tuple], bool],
+        draw: Draw,
+        tick: int = 0,
     ) -> tuple[Address, int] | None:
         """Return as whom the sender of a new conversation appears, None if all ports are taken.
 
@@ -100,21 +123,41 @@ class Nat:
             return address in candidates.addresses and (is_kept or answer != original) and is_free(answer)
 
         inside = Inside(original.source, original.protocol, original.sport)
-        has_mapping = hides and self.independent and has_ports(original)
-        if has_mapping and inside in self.mappings and is_possible(*self.mappings[inside]):
-            return self.mappings[inside]
-        chosen = draw(original, reply, candidates, is_possible) if candidates.addresses else None
+        mapped = self.mappings.get(inside) if hides else None
+        if mapped:
+            self.lapses[inside] = tick + MAPPED_TICKS
+        if mapped and is_possible(*mapped):
+            return mapped
+        makes_mapping = hides and not mapped and self._is_mapped(original)
+
+        def is_offered(address: Address, port: int) -> bool:
+            return is_possible(address, port) and not (makes_mapping and self._leads_inside(address, port, original))
+
+        chosen = draw(original, reply, candidates, is_offered) if candidates.addresses else None
         if chosen is None:
             return None
-        assert is_possible(*chosen), f"{chosen} is free, and one of {candidates}"
+        assert is_offered(*chosen), f"{chosen} is free, and one of {candidates}"
         if chosen[1] != original.sport:
             assert chosen[1] in candidates.ports, f"{chosen} is of the class of {original.sport}"
-            assert not is_possible(chosen[0], original.sport), f"{original.sport} was free, and {chosen} drawn"
+            assert not is_offered(chosen[0], original.sport), f"{original.sport} was free, and {chosen} drawn"
         if hides and original.source not in self.outside_of:
             self.paired[original.source] = chosen[0]
-            if has_mapping:
-                self.mappings[inside] = chosen
+            if makes_mapping:
+                self.mappings[inside], self.lapses[inside] = chosen, tick + MAPPED_TICKS
         return chosen
+
+    def _is_mapped(self, original: Tuple) -> bool:
+        """Whether a sender is to have one outside end for all."""
+        return self.independent and original.source not in self.outside_of and len(ports_like(original)) > 0
+
+    def _leads_inside(self, address: Address, port: int, original: Tuple) -> bool:
+        """Whether an outside end is published, or another sender's."""
+        end = original._replace(destination=address, dport=port)
+        taken = any(
+            outside == (address, port) and inside.protocol == original.protocol
+            for inside, outside in self.mappings.items()
+        )
+        return taken or self._published(end) is not None
 
     def _candidates(self, original: Tuple, hides: bool) -> Candidates:
         return Candidates(self._addresses(original.source, hides), original.sport, ports_like(original))

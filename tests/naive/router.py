@@ -67,6 +67,7 @@ class Router(Node):
     def begin(self, now_ns: int) -> None:
         """Set the time, and do what timers are due."""
         self.set_time(now_ns)
+        self.nat.forget_mappings(self.tick)
         if self.timers_ran >= self.tick:
             return
         self.timers_ran = self.tick
@@ -233,6 +234,8 @@ class Router(Node):
         if course.flow and not self.flows.track(course.flow, course.direction, packet, self.tick):
             self.flows.remove(course.flow)
             return None
+        if course.flow:
+            self.nat.refresh(course.flow.original, packet.tuple, self.tick)
         if course.flow is None:
             reply = course.leaves_as.reversed()
             chosen = self._choose_source(packet.tuple, reply, entering, leaving, course.is_redirected)
@@ -241,6 +244,7 @@ class Router(Node):
             reply = reply._replace(destination=chosen[0], dport=chosen[1])
             if self.flows.begin(packet.tuple, reply, packet, self.tick) is None:
                 return Fate("drop", "flow_table_full")
+            self.nat.refreshed.pop(packet.tuple, None)
             course.leaves_as = reply.reversed()
         if course.leaves_as == packet.tuple:
             return packet.data
@@ -258,7 +262,7 @@ class Router(Node):
             hides = entering.masquerades or original.source in self.nat.outside_of
         else:
             hides = is_redirected and (entering.masquerades or entering == leaving)
-        return self.nat.source_for(original, reply, hides, self._is_free, self.draw)
+        return self.nat.source_for(original, reply, hides, self._is_free, self.draw, self.tick)
 
     def _is_free(self, answer: Tuple) -> bool:
         return self.flows.find(answer, self.tick) is None
