@@ -25,6 +25,7 @@ from control.fabric.entries import (
     tick_of,
 )
 from control.fabric.interfaces import InterfaceKey
+from control.fabric.lapse import lapsed_between
 from control.fabric.plan import Numbers, Plan, make_plan
 from control.fabric.router import Router
 from control.fabric.routes import plan_routes
@@ -39,7 +40,7 @@ from dataplane.fdb.build import (
     read_static_entries,
 )
 from dataplane.fdb.tables import EPOCHS
-from dataplane.flow.build import declare_away, flush_flows, is_there, kill_flow, read_flows
+from dataplane.flow.build import Lapsed, declare_away, end_flows, flush_flows, is_there, kill_flow, read_flows
 from dataplane.fragment.build import write_lifetime
 from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
 from dataplane.neighbour.build import forget_neighbours, read_neighbours
@@ -83,10 +84,11 @@ class FdbEntry:
 
 
 class Left(NamedTuple):
-    """What is no longer in force: ports by index, and the domains that the router was in."""
+    """What is no longer in force: ports by index, the domains that the router was in, and what flows rested on."""
 
     ports: list[int]
     domains: list[int]
+    lapsed: Lapsed
 
 
 class Fabric:
@@ -195,6 +197,7 @@ class Fabric:
         self.left = Left(
             [self.plan.ports[port.name].index for port in changes.removed],
             sorted({domain for each in self.plan.interfaces.values() for domain in each.domains} - plan.domains.keys()),
+            lapsed_between(self.configuration, configuration),
         )
         self.plan = plan
         self.epochs, self.static_stamp, self.statics = epochs, stamp, statics
@@ -212,6 +215,8 @@ class Fabric:
         state.switches[0].mirror[self.left.ports] = 0
         for domain in self.left.domains:
             forget_neighbours(state.neighbour_head[0], state.neighbour_buckets, 0, domain)
+        end_flows(state.flow_head[0], state.flow_records, self.left.lapsed)
+        end_flows(state.mapping_head[0], state.mapping_records, self.left.lapsed)
         forget_parked(state.parking_head[0], state.parking_places, self.left.ports, self.left.domains)
         self.left = None
         demand_sweep(state.fdb_head[0])

@@ -47,6 +47,8 @@ LONGEST_TICKS: Final = (1 << 31) - 1
 READ_AT_ONCE: Final = 4096
 
 _TICKS: Final = 1 << 32
+_ADDRESS_BITS: Final = 128
+_LOW: Final = (1 << 64) - 1
 
 TCP_STATES: Final = {
     TCP_SYN_SENT: "syn_sent",
@@ -195,3 +197,71 @@ def flush_flows(head: Any, records: Any, tick: int) -> int:
     for flow in killed:
         kill_flow(records, flow, tick)
     return len(killed)
+
+
+Prefix = tuple[int, int]
+"""A network, an address of 128 bits, and its length; IPv4 mapped."""
+
+
+class Lapsed(NamedTuple):
+    """What conversations do not survive: an end in one of the prefixes ``ends``; one of the addresses ``outside``, by
+    which somebody appeared; a row of ``published`` that led to them: protocol, outside address, first and last port,
+    inside address and its first port."""
+
+    ends: frozenset[Prefix] = frozenset()
+    outside: frozenset[int] = frozenset()
+    published: frozenset[tuple[int, int, int, int, int, int]] = frozenset()
+
+
+def end_flows(head: Any, records: Any, lapsed: Lapsed) -> int:
+    """End the flows that rest on what has lapsed, whatever the time is; return how many.
+
+    A flow's life is cut to the moment that it was made in. A worker that tracks a packet of one in this very moment may
+    win, as with ``kill_flow``.
+    """
+    if not any(lapsed):
+        return 0
+    ended = 0
+    for first in range(0, int(head.unused[0]), READ_AT_ONCE):
+        block = records[first : min(first + READ_AT_ONCE, int(head.unused[0]))]
+        original, reply = block["original"]["key"], block["reply"]["key"]
+        hit = are_in(original, "source", lapsed.ends) | are_in(reply, "source", lapsed.ends)
+        outside = frozenset((address, _ADDRESS_BITS) for address in lapsed.outside)
+        hit |= are_in(original, "destination", outside) | are_in(reply, "destination", outside)
+        published = frozenset((row[1], _ADDRESS_BITS) for row in lapsed.published)
+        inside = frozenset((row[4], _ADDRESS_BITS) for row in lapsed.published)
+        may_be = are_in(original, "destination", published) & are_in(reply, "source", inside) & ~hit
+        for n in np.flatnonzero(may_be).tolist():
+            hit[n] = is_by_one_of(lapsed.published, original[n], reply[n])
+        chosen = first + np.flatnonzero(hit & (block["status"][:, 0] == LIVE))
+        records["expires"][chosen] = records["created"][chosen]
+        ended += len(chosen)
+    return ended
+
+
+def are_in(keys: Any, end: str, prefixes: frozenset[Prefix]) -> Any:
+    """Return of each key whether its ``end``, source or destination, is in one of the prefixes."""
+    high, low = keys[f"{end}_high"], keys[f"{end}_low"]
+    hit = np.zeros(len(keys), bool)
+    for length in {length for _, length in prefixes}:
+        networks = {network for network, each in prefixes if each == length}
+        mask = (1 << _ADDRESS_BITS) - (1 << _ADDRESS_BITS - length)
+        masked_high, masked_low = high & np.uint64(mask >> 64), low & np.uint64(mask & _LOW)
+        highs = np.array([network >> 64 for network in networks], np.uint64)
+        lows = np.array([network & _LOW for network in networks], np.uint64)
+        may_be = np.isin(masked_high, highs) & np.isin(masked_low, lows) & ~hit
+        for n in np.flatnonzero(may_be).tolist():
+            hit[n] = int(masked_high[n]) << 64 | int(masked_low[n]) in networks
+    return hit
+
+
+def is_by_one_of(published: frozenset[tuple[int, int, int, int, int, int]], original: Any, reply: Any) -> bool:
+    """Whether one of these rows led a flow inside."""
+    to, end = key_of(original), key_of(reply)
+    protocol = int(original["word"]) >> 24 & 0xFF
+    return any(
+        (protocol, to.destination, end.source) == (each, outside, inside)
+        and low <= to.destination_port <= high
+        and end.source_port == target + to.destination_port - low
+        for each, outside, low, high, inside, target in published
+    )

@@ -24,6 +24,7 @@ from tests.naive.fragments import Fragments
 from tests.naive.frames import CONSUMED, FORWARDED, Fate, Frame, Own, Ways
 from tests.naive.icmp import NO_ROUTE, PROHIBITED, TIME_EXCEEDED, TOO_BIG, UNREACHABLE
 from tests.naive.interfaces import LINK_LOCAL, Interface
+from tests.naive.lapse import lapses
 from tests.naive.link import meet_arp, meet_discovery
 from tests.naive.nat import Draw, keep_or_lowest
 from tests.naive.neighbours import MOST_WAITING, PLACES
@@ -63,6 +64,14 @@ class Router(Node):
         self.draw: Draw = keep_or_lowest
         self.choose: Callable[[Tuple, tuple[Hop, ...]], Hop] = lambda _, way: way[0]
         self.timers_ran = -1
+
+    def change(self, configuration: Configuration) -> None:
+        """Put another configuration in force: conversations end that rested on what is no more."""
+        before = self.configuration
+        self.reconfigure(configuration)
+        for flow in self.flows.present(self.tick):
+            if lapses(flow, before, configuration):
+                self.flows.remove(flow)
 
     def begin(self, now_ns: int) -> None:
         """Set the time, and do what timers are due."""

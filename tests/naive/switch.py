@@ -74,7 +74,7 @@ class Switch:
         """Put another configuration in force between two frames. Capacities and present ports' storm limits stay."""
         before = {port.name: self._domains_of(port) for port in self.ports.values()}
         self.configuration = configuration
-        self.router.reconfigure(configuration)
+        self.router.change(configuration)
         self.ports = {port.name: port for port in configuration.ports}
         after = {port.name: self._domains_of(port) for port in self.ports.values()}
         changed = {name for name in before if before[name] != after.get(name)}
