@@ -37,6 +37,8 @@ def check_published(
             mistakes.add(where, "an uplink to publish at", "none")
         elif network is not None and network.mode == "none":
             mistakes.add(where, "a network with a router in it", f"{network.name}, of mode none")
+        elif network is not None and network.internal:
+            mistakes.add(where, "a network that is not internal", network.name)
         else:
             _check_host(publish, way_out, where, mistakes)
 

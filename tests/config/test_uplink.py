@@ -151,6 +151,13 @@ ROWS = {
         PLAIN + "ports: [{name: a, network: n, pcap: , addresses: 10.0.0.2, publish: '80:80'}]\nuplink: {mode: host}\n",
         "3: ports[0].publish[0]: expected a network with a router in it, found n, of mode none",
     ),
+    "published from an internal network": (
+        (
+            "networks: [{name: n, subnets: 10.0.0.0/24, internal: true}]\n"
+            "ports: [{name: a, network: n, pcap: , addresses: 10.0.0.2, publish: '80:80'}]\nuplink: {mode: host}\n"
+        ),
+        "2: ports[0].publish[0]: expected a network that is not internal, found n",
+    ),
     "next hops that are nowhere": (
         BLUE + "uplink: {mode: host}\nroutes:\n- {to: 10.1.0.0/16, via: [10.2.0.1, 10.10.0.1, 169.254.254.2]}\n",
         (
