@@ -10,13 +10,14 @@ from typing import Any
 
 from control.errors import UserError
 from control.fabric import Fabric
-from control.fabric.entries import FlowEntry, FlowTuple
+from control.fabric.entries import FLOW_STATES, PROTOCOL_NAMES, FlowEntry, FlowTuple
 from control.model import Address, Configuration, Subnet
 
 Document = dict[str, Any]
 
 CRITERIA = ("address", "port", "protocol", "state", "network", "number")
 _MAX_PORT = 0xFFFF
+_MAX_PROTOCOL = 0xFF
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class FlowFilter:
         return cls(
             address=_subnet(criteria["address"]) if "address" in criteria else None,
             port=_whole("port", criteria["port"], _MAX_PORT) if "port" in criteria else None,
-            protocol=criteria.get("protocol", "").lower() or None,
-            state=criteria.get("state", "").lower() or None,
+            protocol=_protocol(criteria["protocol"]) if "protocol" in criteria else None,
+            state=_state(criteria["state"]) if "state" in criteria else None,
             network=network,
             number=_whole("number", criteria["number"], 1 << 32) if "number" in criteria else None,
         )
@@ -191,6 +192,22 @@ def _subnet(text: str) -> Subnet:
         return ip_network(text, strict=False)
     except ValueError:
         raise UserError(f"address: expected one such as 10.10.0.2 or fd00:10::/64, found {text!r}", status=2) from None
+
+
+def _protocol(text: str) -> str:
+    """Return a protocol as flows have it: a name, or a number that has none."""
+    named = PROTOCOL_NAMES.values()
+    if text.lower() in named:
+        return text.lower()
+    if not (text.isascii() and text.isdecimal()) or int(text[:4]) > _MAX_PROTOCOL:
+        raise UserError(f"protocol: expected {', '.join(named)} or a number, found {text!r}", status=2)
+    return PROTOCOL_NAMES.get(int(text), str(int(text)))
+
+
+def _state(text: str) -> str:
+    if text.lower() not in FLOW_STATES:
+        raise UserError(f"state: expected one of {', '.join(FLOW_STATES)}, found {text!r}", status=2)
+    return text.lower()
 
 
 def _whole(name: str, text: str, most: int) -> int:

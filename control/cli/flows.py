@@ -110,7 +110,7 @@ def tabulate(document: list[dict[str, Any]]) -> Table:
 
 
 def tuple_text(protocol: str, ends: dict[str, Any]) -> str:
-    """Return one direction as people write it; an ICMP query has its identifier behind it."""
+    """Return one direction as people write it, with ports where the protocol has them."""
     source, destination = ends["source"], ends["destination"]
     if protocol in ("tcp", "udp", "sctp"):
         return f"{end_text(source, ends['source_port'])} > {end_text(destination, ends['destination_port'])}"

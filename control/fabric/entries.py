@@ -9,8 +9,8 @@ from control.fabric.routes import PlannedRoute
 from control.model import Address, Subnet
 from dataplane.fdb.build import NANOSECONDS_PER_SECOND
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
+from dataplane.flow.build import OTHER_STATES, SCTP_STATES, TCP_STATES, FlowKey
 from dataplane.flow.build import FlowEntry as FlowRecord
-from dataplane.flow.build import FlowKey
 from dataplane.neighbour.build import NeighbourEntry as NeighbourRecord
 from dataplane.route.hops.build import NextHop
 from dataplane.route.hops.tables import KIND_NAMES
@@ -23,6 +23,8 @@ PROTOCOL_NAMES = {
     PROTOCOL_ICMP: "icmp",
     PROTOCOL_ICMPV6: "icmp6",
 }
+FLOW_STATES = tuple(dict.fromkeys([*OTHER_STATES.values(), *TCP_STATES.values(), *SCTP_STATES.values()]))
+"""All that conversations may be in."""
 
 _TICK_S = (1 << int(TICK_SHIFT)) / NANOSECONDS_PER_SECOND
 _TICKS = int(TICK_MASK) + 1

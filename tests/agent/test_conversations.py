@@ -76,7 +76,9 @@ def test_a_conversation_is_both_tuples_with_what_passed(fabric: Fabric) -> None:
         ({"address": "192.0.2.10"}, [1]),
         ({"address": "2001:db8::/32"}, [3]),
         ({"address": "198.51.100.0/24", "network": "red"}, [4]),
-        ({"state": "none such"}, []),
+        ({"protocol": "6"}, [1, 2]),
+        ({"protocol": "47"}, []),
+        ({"state": "last_ack"}, []),
     ],
 )
 def test_a_filter_means_conversations_by_either_tuple(
@@ -95,6 +97,8 @@ def test_a_list_can_be_cut_short(fabric: Fabric) -> None:
         ({"adress": "10.0.0.1"}, "flows: expected address, port, protocol, state, network, number, found adress"),
         ({"address": "10.0.0"}, "address: expected one such as 10.10.0.2 or fd00:10::/64, found '10.0.0'"),
         ({"port": "65536"}, "port: expected a whole number from 0 to 65535, found '65536'"),
+        ({"protocol": "tpc"}, "protocol: expected tcp, udp, sctp, icmp, icmp6 or a number, found 'tpc'"),
+        ({"protocol": "256"}, "protocol: expected tcp, udp, sctp, icmp, icmp6 or a number, found '256'"),
         ({"network": "bleu"}, "network: expected one of the networks, blue, red, found bleu"),
     ],
 )
@@ -102,6 +106,11 @@ def test_a_filter_that_is_wrong_says_what_was_expected(fabric: Fabric, criteria:
     with pytest.raises(UserError) as error:
         flows_document(fabric, criteria, 0)
     assert str(error.value) == sentence
+
+
+def test_a_state_that_is_none_is_told_all_there_are(fabric: Fabric) -> None:
+    with pytest.raises(UserError, match=r"state: expected one of one_way, two_way, syn_sent, .*, found 'etsablished'"):
+        flows_document(fabric, {"state": "etsablished"}, 0)
 
 
 def test_killing_ends_those_that_are_meant(fabric: Fabric) -> None:
