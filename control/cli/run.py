@@ -121,19 +121,23 @@ def _run_beside(client: "AgentClient", port: str, words: list[str], resolvers: S
 
 
 def _run_on_host(client: "AgentClient", words: list[str], ports: Sequence[str], resolvers: Sequence[str]) -> NoReturn:
-    from control.cli.hostports import require_free_ports
+    from control.cli.hostports import published_at_host, require_free_ports
     from control.cli.resolving import own_files, read_resolv_conf
     from control.host.enter import exec_in_namespace
 
     agent_pid = client.status()["pid"]
-    require_free_ports(ports, f"/proc/{agent_pid}/net")
+    if ports:
+        require_free_ports(ports, f"/proc/{agent_pid}/net", published_at_host(client.configuration()))
     exec_in_namespace(None, words, agent_pid, files=own_files(None, None, resolvers, read_resolv_conf()))
 
 
 def _addresses(texts: Sequence[str]) -> list[str]:
     from ipaddress import ip_address
 
-    try:
-        return [str(ip_address(text)) for text in texts]
-    except ValueError as error:
-        raise UserError(f"--dns: expected an address, found {error}", status=2) from None
+    addresses = []
+    for text in texts:
+        try:
+            addresses.append(str(ip_address(text)))
+        except ValueError:
+            raise UserError(f"--dns: expected an address such as 10.10.0.1, found {text!r}", status=2) from None
+    return addresses

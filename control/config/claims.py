@@ -86,11 +86,11 @@ class Claims:
         return present
 
 
-def claims_of(ports: Iterable[Port]) -> Claims:
-    """Return what the ports that are in force have."""
+def claims_of(ports: Iterable[Port], are: str) -> Claims:
+    """Return what the ports that are in force have; ``are`` is what a sentence calls one of them."""
     claims = Claims()
     for port in ports:
-        claims.claim_port(port, f"the attached port {port.name}")
+        claims.claim_port(port, f"{are} {port.name}")
     return claims
 
 

@@ -21,6 +21,7 @@ def parse_port(mapping: object, configuration: Configuration, where: str = "port
         macs_per_port=configuration.limits.macs_per_port,
         way_out=WayOut(configuration.uplink, is_written=configuration.uplink is not None),
         attached=configuration.ports,
+        attached_are="the port",
     )
     ports = resolve_ports([((), mapping)], surroundings, mistakes)
     mistakes.raise_any()

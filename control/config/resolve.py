@@ -23,7 +23,8 @@ class Surroundings(NamedTuple):
     """What ports are resolved in.
 
     ``all_networks`` is false when ``networks`` lacks one whose name is wrong; ``way_out`` is the uplink. ``attached``
-    are ports in force beside the ones to resolve; ``previous`` are ports by name whose addresses are kept.
+    are ports in force beside the ones to resolve, ``attached_are`` what to call one of them; ``previous`` are ports by
+    name whose addresses are kept.
     """
 
     node: str
@@ -33,6 +34,7 @@ class Surroundings(NamedTuple):
     way_out: WayOut = WayOut()
     attached: Sequence[Port] = ()
     previous: Mapping[str, Port] = {}
+    attached_are: str = "the attached port"
 
 
 def resolve_ports(
@@ -40,7 +42,7 @@ def resolve_ports(
 ) -> tuple[Port, ...]:
     """Return the ports that are without a mistake, in order; ``items`` are their paths and data."""
     written = [port for path, item in items if (port := _read(path, item, surroundings, mistakes))]
-    claims = claims_of(surroundings.attached)
+    claims = claims_of(surroundings.attached, surroundings.attached_are)
     if surroundings.way_out.makes is not None:
         claims.claim_port(surroundings.way_out.makes, "the uplink")
     for port in written:

@@ -44,18 +44,15 @@ def test_every_mistake_is_told_without_a_line() -> None:
             "named_ports, publish, spoof_check, endpoint, hairpin, storm, static_macs, max_macs, found 'mtu'"
         ),
         "attach: network: expected a network that is known (did you mean blue?), found 'bleu'",
-        "attach: name: expected a name that nothing else has, found a, which the attached port a has",
+        "attach: name: expected a name that nothing else has, found a, which the port a has",
         (
             "attach: tap.ifname: expected an interface that nothing else has, found eth0 in namespace a, "
-            "which the attached port a has"
+            "which the port a has"
         ),
     ]
     assert refused({"name": "b", "network": "blue", "pcap": {}, "mac": mac, "addresses": ["10.10.0.2"]}) == [
-        (
-            "attach: addresses[0]: expected an address that nothing else has, "
-            "found 10.10.0.2, which the attached port a has"
-        ),
-        f"attach: mac: expected a MAC that nothing else has, found {mac}, which the attached port a has",
+        ("attach: addresses[0]: expected an address that nothing else has, found 10.10.0.2, which the port a has"),
+        f"attach: mac: expected a MAC that nothing else has, found {mac}, which the port a has",
     ]
 
 
@@ -72,7 +69,7 @@ def test_a_port_that_is_attached_is_never_the_uplink() -> None:
         parse_port({"name": "wan", "pcap": {}}, running, "attach")
     assert list(error.value.mistakes) == [
         "attach: network: expected one of the networks blue, found nothing",
-        "attach: name: expected a name that nothing else has, found wan, which the attached port wan has",
+        "attach: name: expected a name that nothing else has, found wan, which the port wan has",
     ]
 
 

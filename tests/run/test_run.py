@@ -111,9 +111,13 @@ def test_exec_has_the_ports_names_too(fabric: Daemon) -> None:
         (("--network", "none", "-p", "8080:80"), 2, "--network none publishes no ports: leave out -p"),
         (("--network", "container:alice", "-p", "8080:80"), 2, "publishes no ports"),
         (("--network", "host", "-p", "8080:80"), 2, "the command has the port itself; write 80:80"),
-        (("--network", "host", "-p", "much"), 2, "-p much: expected [HOST_IP:]PORT"),
+        (("--network", "host", "-p", "much"), 2, "/tcp, found 'much'"),
         (("--network", "blue", "-p", "8080:80"), 2, "publish[0]: expected an uplink to publish at, found none"),
-        (("--network", "blue", "--dns", "resolver"), 2, "--dns: expected an address"),
+        (
+            ("--network", "blue", "--dns", "resolver"),
+            2,
+            "--dns: expected an address such as 10.10.0.1, found 'resolver'",
+        ),
         (("--network", "bleu"), 2, "did you mean blue?"),
     ],
 )
