@@ -161,15 +161,25 @@ def _addresses_of(port: Port, configuration: Configuration) -> tuple[Interface, 
 
 
 def _gateways_of(port: Port, attachment: Tap, configuration: Configuration) -> tuple[Address, ...]:
-    """Return where a port's machine sends what is not for its network; nowhere if there is no way out, or if it is not
-    ours to set up."""
+    """Return where a port's machine sends what is not for its network; nowhere if there is no way out and none to
+    another network, or if it is not ours to set up."""
     if not port.network or attachment.netns is None:
         return ()
     network = configuration.network(port.network)
-    if network.internal or network.mode == "none":
+    if network.mode == "none" or (network.internal and not _is_routed_between_networks(configuration)):
         return ()
     own = {address.version for address in port.addresses}
     gateways = {gateway.version: gateway for gateway in reversed(network.gateway)}
     if network.mode == "routed":
         gateways = {gateway.version: gateway for gateway in ROUTED_GATEWAYS} | gateways
     return tuple(gateway for version, gateway in sorted(gateways.items()) if version in own)
+
+
+def _is_routed_between_networks(configuration: Configuration) -> bool:
+    """Return whether a written route leads into a network, so that others send there, and are answered."""
+    subnets = [subnet for network in configuration.networks for subnet in network.subnets]
+    return any(
+        route.network
+        or any(hop.version == subnet.version and hop in subnet for hop, _ in route.via for subnet in subnets)
+        for route in configuration.routes
+    )

@@ -1,12 +1,13 @@
 """Plans lead from any applied state to any desired one, by whatever way the desired state was reached."""
 
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.model import Configuration, Network, Nic, Pcap, Port, Tap
+from control.model import Configuration, Network, Nic, Pcap, Port, Route, Tap
 from control.reconcile import (
     Action,
     ClosePort,
@@ -157,3 +158,28 @@ def test_a_configuration_commits_to_its_devices_and_to_the_namespaces_it_asks_fo
         "found": Device("found", "tap", "eth0", "found", mtu=9000),
         "lan": Device("lan", "nic", "eth1"),
     }
+
+
+@pytest.mark.parametrize(
+    ("routes", "gateways"),
+    [
+        ((), ()),
+        ((Route(ip_network("10.9.0.0/16"), via=((ip_address("192.0.2.1"), 1),)),), ()),
+        ((Route(ip_network("10.1.0.0/24"), blackhole=True),), ()),
+        ((Route(ip_network("10.1.0.0/24"), network="shut"),), ("10.1.0.1",)),
+        ((Route(ip_network("10.9.0.0/16"), via=((ip_address("10.0.0.9"), 1),)),), ("10.1.0.1",)),
+    ],
+)
+def test_an_internal_network_leads_out_where_routes_lead_between_networks(
+    routes: tuple[Route, ...], gateways: tuple[str, ...]
+) -> None:
+    configuration = Configuration(
+        node="n1",
+        networks=(
+            Network("open", subnets=(ip_network("10.0.0.0/24"),), gateway=(ip_address("10.0.0.1"),)),
+            Network("shut", subnets=(ip_network("10.1.0.0/24"),), gateway=(ip_address("10.1.0.1"),), internal=True),
+        ),
+        ports=(Port("db", "shut", Tap("eth0", "db"), addresses=(ip_interface("10.1.0.2/24"),)),),
+        routes=routes,
+    )
+    assert commit_to(configuration).devices["db"].gateways == gateways
