@@ -133,6 +133,11 @@ def resolve_nat(data: object, networks: Networks, all_networks: bool, way_out: W
             mistakes.add(where, "two addresses of one family", f"{pair.outside} and {pair.inside}")
         if pair.inside in reach.own:
             mistakes.add((*where, "inside"), "another machine's address", f"{pair.inside}, the router's own")
+        for network in networks.values():
+            if network is not None and network.internal and any(pair.inside in subnet for subnet in network.subnets):
+                mistakes.add(
+                    (*where, "inside"), "no address of an internal network", f"{pair.inside}, of {network.name}"
+                )
         pairs.append((pair.outside, pair.inside))
     if pairs and not way_out.is_written:
         mistakes.add((*path, "static"), "an uplink to be known outside by", "none")

@@ -138,6 +138,13 @@ ROWS = {
         f"uplink: {{mode: nic, ifname: e, addresses: [{MANY}]}}\n",
         "1: uplink.addresses[16]: expected at most 16 addresses a family, found more",
     ),
+    "known outside in spite of an internal network": (
+        (
+            "networks: [{name: n, subnets: 10.0.0.0/24, internal: true}]\n"
+            "nat: {static: [{outside: 192.0.2.1, inside: 10.0.0.5}]}\nuplink: {mode: host}\n"
+        ),
+        "2: nat.static[0].inside: expected no address of an internal network, found 10.0.0.5, of n",
+    ),
     "published without an uplink": (
         ports("name: a, network: blue, pcap: , addresses: 10.10.0.2, publish: '80:80'"),
         "3: ports[0].publish[0]: expected an uplink to publish at, found none",
