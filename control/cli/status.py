@@ -21,10 +21,10 @@ def tabulate(document: dict[str, Any]) -> Table:
     ports, fdb = document["ports"], document["fdb"]
     workers = [
         f"{worker['index']}: pid {worker['pid']}{'' if worker['ready'] else ', loading'}"
-        + (f", restarted {worker['restarts']} times" if worker["restarts"] else "")
+        + (f", restarted {_counted(worker['restarts'], 'time')}" if worker["restarts"] else "")
         for worker in document["workers"]
     ]
-    networks = [f"{network['name']} ({network['ports']} ports)" for network in document["networks"]]
+    networks = [f"{network['name']} ({_counted(network['ports'], 'port')})" for network in document["networks"]]
     rows = [
         ("state", document["state"]),
         ("node", document["node"]),
@@ -40,3 +40,7 @@ def tabulate(document: dict[str, Any]) -> Table:
         *(("warning", warning) for warning in document["warnings"]),
     ]
     return Table(("", ""), rows)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from control.cli import status as status_command
 from control.cli.faces import how_to_call, things_to_try
 from control.cli.output import Format, format_table, print_document, wants_json
 from control.cli.rates import PortRates, device_of
@@ -93,3 +94,14 @@ def test_a_run_directory_that_is_not_the_usual_one_is_part_of_the_command(monkey
     monkeypatch.setenv("TAPESTRY_RUN_DIR", "/usual")
     assert not how_to_call(Path("/usual")).startswith("TAPESTRY_RUN_DIR")
     assert how_to_call(Path("/other")).startswith("TAPESTRY_RUN_DIR=/other ")
+
+
+def test_status_counts_one_thing_as_one() -> None:
+    workers = [{"index": i, "pid": 10 + i, "ready": True, "restarts": i} for i in range(3)]
+    networks = [{"name": "blue", "ports": 1}, {"name": "red", "ports": 2}]
+    described = dict.fromkeys(("state", "node", "version", "pid", "config", "run_dir"), "")
+    counted = {"uptime_s": 1.0, "ports": {"up": 3, "down": 0, "waiting": 0}, "fdb": {"entries": 0, "limit": 1}}
+    document = described | counted | {"workers": workers, "networks": networks, "warnings": []}
+    rows = dict(status_command.tabulate(document).rows)
+    assert rows["workers"] == "0: pid 10; 1: pid 11, restarted 1 time; 2: pid 12, restarted 2 times"
+    assert rows["networks"] == "blue (1 port); red (2 ports)"
