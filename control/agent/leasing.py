@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+PATIENCE_S = 10.0
+"""So long without an answer, and it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,19 @@ class Leasing:
                 break
             except UserError:  # The port's keeper says what is wrong with the interface.
                 await asyncio.sleep(RETRY_S)
+        telling = asyncio.get_running_loop().call_later(
+            PATIENCE_S, log.warning, "uplink: nobody has answered DHCP at %s so far; it goes on asking", ifname
+        )
         try:
             client = DhcpClient(link, mac, RealClock())
 
             async def take(lease: "Lease | None") -> None:
+                telling.cancel()
                 await self._take(ifname, client, lease)
 
             await keep_lease(client, self._address_before(ifname), take)
         finally:
+            telling.cancel()
             link.close()
 
     def _address_before(self, ifname: str) -> IPv4Address | None:
