@@ -93,6 +93,7 @@ VECTOR_DTYPE: Final = np.dtype(
         ("source_bucket", *column("u4")),
         ("destination_bucket", *column("u4")),
         ("flow_hash", *column("u8")),
+        ("likely_half", *column("u4")),
         ("waiting", *column("u2")),
     ],
     align=True,

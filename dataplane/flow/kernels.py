@@ -90,6 +90,14 @@ def find_half(flows: Any, key: Any, hashed: int, now: int) -> int:
 
 
 @inlined
+def is_half(flows: Any, ref: int, key: Any, now: int) -> bool:
+    """Whether a half that was seen before in this burst has ``key``, and its flow is there at tick ``now``."""
+    record = flows.records[ref >> 1]
+    is_there = load_acquire(record.status, 0) == LIVE and not has_expired(record, now)
+    return is_there and half_has_key(record, ref & 1, key)
+
+
+@inlined
 def is_taken(flows: Any, key: Any, now: int) -> bool:
     """Whether a flow has this key in either direction: for choosing ports."""
     return find_half(flows, key, key_hash(flows.head, key), now) != NO_HALF

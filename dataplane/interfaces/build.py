@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -49,6 +50,7 @@ def write_interfaces(table: Any, rows: Mapping[int, InterfaceRow], services: Ser
     table.tracks = tracks
     table.service_domain = services.domain
     table.service_mac = services.mac
+    table.stamp = crc32(table.interface.tobytes(), crc32(table.of_domain.tobytes()))
 
 
 def write_interface(record: Any, row: InterfaceRow) -> None:

@@ -51,7 +51,9 @@ INTERFACES_DTYPE: Final = np.dtype(
     [
         ("of_domain", "u2", (DOMAINS,)),
         ("interface", INTERFACE_DTYPE, (INTERFACES,)),
-        # Whether there is any, and whether conversations are tracked: on nodes that translate addresses.
+        # A number that differs when the interfaces do; whether there are any; whether conversations are tracked, as on
+        # nodes that translate addresses.
+        ("stamp", "u4"),
         ("routes", "u1"),
         ("tracks", "u1"),
         # Where the agent's services are (DNS): the domain and MAC to send to, 0 where there are none.

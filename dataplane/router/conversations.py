@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dataplane.flow.index import key_hash
-from dataplane.flow.kernels import find_half
+from dataplane.flow.kernels import find_half, is_half
 from dataplane.flow.tables import (
     DESTINATION_PORT_SHIFT,
     NO_HALF,
@@ -13,9 +13,10 @@ from dataplane.flow.tables import (
     SOURCE_PORT_SHIFT,
 )
 from dataplane.jit import inlined, kernel
-from dataplane.router.lookahead import hash_of_packet, word_of_packet
+from dataplane.router.lookahead import word_of_packet
+from dataplane.router.routes import first_hop
 from dataplane.router.tables import KNOWN, NEW, RELATED, UNTRACKED
-from dataplane.router.view import flow_head_of, flows_of, nat_of, quote_of, way_of
+from dataplane.router.view import flow_head_of, flows_of, nat_of, next_hops_of, quote_of, way_of
 from dataplane.vector import LATER_FRAGMENT, WHOLE
 from dataplane.wire import PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from nat.destination import translate_destination
@@ -58,6 +59,18 @@ def copy_reversed(key: Any, target: Any) -> None:
 
 
 @inlined
+def half_of(flows: Any, vector: Any, key: Any, i: int, tick: Any) -> Any:
+    """Return the half that frame ``i``, whose tuple is ``key``, belongs to, or NO_HALF: most likely the one that was
+    seen ahead."""
+    likely = np.int64(vector.likely_half[i])
+    if vector.fragment[i] != WHOLE:
+        return find_half(flows, key, key_hash(flows.head, key), tick)
+    if likely != NO_HALF and is_half(flows, likely, key, tick):
+        return likely
+    return find_half(flows, key, vector.flow_hash[i], tick)
+
+
+@inlined
 def find_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> None:
     """Fill the way for frame ``i``: its standing, its half, and where it really goes.
 
@@ -69,15 +82,12 @@ def find_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -
     original.source_high, original.source_low = vector.source_high[i], vector.source_low[i]
     original.destination_high, original.destination_low = vector.destination_high[i], vector.destination_low[i]
     original.word = word_of_packet(vector, i)
-    hashed = vector.flow_hash[i]
-    if vector.fragment[i] != WHOLE:
-        hashed = hash_of_packet(vector, flow_head_of(router), i)
     flows = flows_of(router)
     way.is_redirected = 0
     if is_message(vector, i):
         relate_message(vector, heads, router, i, tick)
         return
-    way.half = find_half(flows, original, hashed, tick)
+    way.half = half_of(flows, vector, original, i, tick)
     if way.half != NO_HALF:
         way.standing = KNOWN
         flow = flows.records[way.half >> 1]
@@ -104,7 +114,7 @@ def relate_message(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> N
     way.destination_high, way.destination_low = vector.destination_high[i], vector.destination_low[i]
     way.standing = UNTRACKED
     if read_quote(vector, heads, i, quote_of(router)) == QUOTES_PACKET:
-        find_quoted(vector, router, tick)
+        find_quoted(vector, router, i, tick)
 
 
 @kernel
@@ -121,11 +131,15 @@ def begin_conversation(vector: Any, router: Any, i: int, tick: Any) -> None:
 
 
 @kernel
-def find_quoted(vector: Any, router: Any, tick: Any) -> None:
-    """Find the flow of the packet that an ICMP error quotes, and where the error therefore goes."""
+def find_quoted(vector: Any, router: Any, i: int, tick: Any) -> None:
+    """Find the flow of the packet that ICMP error ``i`` quotes, and where the error therefore goes.
+
+    Only those speak of a packet towards whom it went: the error comes in where the packet's destination is.
+    """
     way, towards = way_of(router), quote_of(router).towards
     half = find_half(flows_of(router), towards, key_hash(flow_head_of(router), towards), tick)
-    if half == NO_HALF:
+    hop = next_hops_of(router)[first_hop(router, towards.source_high, towards.source_low)]
+    if half == NO_HALF or hop.interface != vector.interface[i]:
         return
     way.half = half
     way.standing = RELATED

@@ -14,6 +14,7 @@ from dataplane.fragment.entries import sweep_fragments
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
 from dataplane.neighbour.timers import run_neighbour_timers
+from dataplane.router.announcements import announce_router
 from dataplane.router.departure import send_out
 from dataplane.router.link import meet_arp, meet_discovery
 from dataplane.router.lookahead import look_again, look_ahead
@@ -40,8 +41,8 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
     """
     prefetch_buckets(vector, tables.fdb)
     look_ahead(vector, arena.heads, router)
-    if vector.received == 0 and is_later(clock_of(router), vector, 0):
-        run_timers(vector, arena, router, 0)
+    if vector.received == 0:
+        pass_time(vector, arena, tables.switches, router)
     came = 0
     caused = vector.received
     while came < vector.received or caused < vector.count:
@@ -57,6 +58,14 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
             if vector.verdict[i] != FORWARD or not learn_frame(vector, tables, i):
                 continue
         decide_frame(vector, arena, tables, router, egress, i)
+
+
+@kernel
+def pass_time(vector: Any, arena: Any, switches: Any, router: Any) -> None:
+    """Do what is due though nothing comes."""
+    if is_later(clock_of(router), vector, 0):
+        run_timers(vector, arena, router, 0)
+    announce_router(vector, arena.heads, switches, router)
 
 
 @kernel

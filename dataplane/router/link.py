@@ -30,6 +30,7 @@ from dataplane.neighbour.tables import (
     TARGET,
     TARGET_LINK_ADDRESS,
 )
+from dataplane.router.addresses import is_link_local
 from dataplane.router.complaints import send_back
 from dataplane.router.routes import is_local, is_on_link
 from dataplane.router.view import interfaces_of, neighbours_of, parking_of
@@ -37,6 +38,7 @@ from dataplane.verdict import CONSUME, GATEWAY_CLAIMED, MALFORMED_NEIGHBOUR, NOT
 from dataplane.wire import (
     ARP_REQUEST,
     ICMP_ID,
+    MAC_GROUP_BIT,
     NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
     ROUTER_SOLICITATION,
@@ -64,8 +66,9 @@ def meet_arp(vector: Any, arena: Any, admit: Any, switches: Any, router: Any, eg
     if is_claimed(router, vector, i, _NONE, sender, mac):
         drop(vector, i, GATEWAY_CLAIMED)
         return True
-    is_ours = answers_for(router, admit, vector, i, _NONE, target) and sender != target
-    if sender != _NO_ADDRESS4:
+    is_probe = sender == _NO_ADDRESS4
+    is_ours = answers_for(router, admit, vector, i, _NONE, target, is_probe) and sender != target
+    if not is_probe:
         hear(vector, arena, router, i, _NONE, sender, mac, HEARD, is_ours, tick)
     if operation == ARP_REQUEST and is_ours:
         vector.verdict[i] = CONSUME
@@ -79,12 +82,18 @@ def meet_arp(vector: Any, arena: Any, admit: Any, switches: Any, router: Any, eg
 
 
 @kernel
-def answers_for(router: Any, admit: Any, vector: Any, i: int, high: Any, low: Any) -> bool:
+def answers_for(router: Any, admit: Any, vector: Any, i: int, high: Any, low: Any, is_probe: bool) -> bool:
     """Whether the router answers, where frame ``i`` came in, for an address: its own, or in a routed network all but
-    those of the port itself."""
+    those of the port itself.
+
+    A station that probes whether anybody has the address that it wants (RFC 5227, RFC 4862) is asking about its own,
+    and a link-local address is of the station's side of the link.
+    """
     number = np.int64(vector.interface[i])
     if is_local(router, high, low, number):
         return True
+    if is_probe or is_link_local(high):
+        return False
     is_proxy = interfaces_of(router).interface[number].traits & PROXIES != 0
     return is_proxy and not owns_address(admit.ports[vector.in_port[i]], high, low)
 
@@ -126,6 +135,7 @@ def meet_discovery(
     """Take frame ``i``, a message of neighbour discovery, if it is for the router; False if it is to be bridged."""
     heads = arena.heads
     is_to_router = vector.destination_mac[i] == interfaces_of(router).interface[vector.interface[i]].mac
+    is_to_group = vector.destination_mac[i] & MAC_GROUP_BIT != 0
     kind = read_discovery(vector, heads, i)
     if kind == NEIGHBOUR_SOLICITATION:
         if meet_solicitation(vector, arena, admit, switches, router, egress, i, tick):
@@ -133,7 +143,7 @@ def meet_discovery(
     elif kind == NEIGHBOUR_ADVERTISEMENT:
         if meet_advertisement(vector, arena, router, i, tick):
             return True
-    elif kind == ROUTER_SOLICITATION and is_router_for_ipv6(router, vector, i):
+    elif kind == ROUTER_SOLICITATION and (is_to_router or is_to_group) and is_router_for_ipv6(router, vector, i):
         if vector.source_high[i] | vector.source_low[i] != _NONE:
             mac = source_link_address(vector, heads, i, ROUTER_SOLICITATION_BYTES)
             if mac != _NONE:
@@ -171,7 +181,8 @@ def meet_solicitation(
     if mac != _NONE and is_claimed(router, vector, i, source_high, source_low, mac):
         drop(vector, i, GATEWAY_CLAIMED)
         return True
-    is_ours = answers_for(router, admit, vector, i, high, low) and (source_high != high or source_low != low)
+    is_probe = source_high | source_low == _NONE
+    is_ours = answers_for(router, admit, vector, i, high, low, is_probe) and (source_high != high or source_low != low)
     if mac != _NONE:
         hear(vector, arena, router, i, source_high, source_low, mac, HEARD, is_ours, tick)
     if not is_ours:

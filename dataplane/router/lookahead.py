@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataplane.flow.index import flow_hash, peek_half, prefetch_bucket
-from dataplane.flow.tables import DESTINATION_PORT_SHIFT, PROTOCOL_SHIFT
+from dataplane.flow.tables import DESTINATION_PORT_SHIFT, NO_HALF, PROTOCOL_SHIFT
 from dataplane.jit import inlined, kernel
 from dataplane.packet.kernels import parse_packet
 from dataplane.packet.tables import MALFORMED, PACKET
@@ -38,6 +38,7 @@ from dataplane.verdict import FORWARD
 from dataplane.wire import (
     ETHERNET_BYTES,
     IPV6_BYTES,
+    IPV6_NEXT_HEADER,
     MAC_GROUP_BIT,
     NEIGHBOUR_ADVERTISEMENT,
     PROTOCOL_ICMPV6,
@@ -52,7 +53,7 @@ def look_ahead(vector: Any, heads: Any, router: Any) -> None:
     """Find out what every frame wants of the router, and look up its route.
 
     Reads: verdict, domain, destination_mac, ether_type; the heads. Writes: errand, interface, route_group, flow_hash,
-    the packet's columns. Order effects: none.
+    likely_half, the packet's columns. Order effects: none.
     """
     is_any = False
     interfaces = interfaces_of(router)
@@ -72,7 +73,7 @@ def look_ahead(vector: Any, heads: Any, router: Any) -> None:
         flows = flows_of(router)
         for i in range(vector.count):
             if vector.errand[i] == PACKET_ERRAND:
-                peek_half(flows, vector.flow_hash[i])
+                vector.likely_half[i] = peek_half(flows, vector.flow_hash[i])
 
 
 @inlined
@@ -90,10 +91,23 @@ def read_errand(vector: Any, heads: Any, interfaces: Any, i: int) -> bool:
         vector.errand[i] = ARP_ERRAND
     elif is_to_router:
         vector.errand[i] = errand_of_packet(vector, heads, i)
-    elif vector.ether_type[i] == TYPE_IPV6 and vector.destination_mac[i] & MAC_GROUP_BIT:
+    elif vector.ether_type[i] == TYPE_IPV6 and may_discover(vector, heads, i):
         asks = errand_of_packet(vector, heads, i) == DISCOVERY_ERRAND
         vector.errand[i] = DISCOVERY_ERRAND if asks else BRIDGED
     return vector.errand[i] == PACKET_ERRAND
+
+
+@inlined
+def may_discover(vector: Any, heads: Any, i: int) -> bool:
+    """Whether frame ``i``, IPv6 to others than the router, must be read: to a group, or by its bytes a message of
+    neighbour discovery, by which a station might claim the router's address to another one alone."""
+    if vector.destination_mac[i] & MAC_GROUP_BIT:
+        return True
+    at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
+    if np.int64(vector.head_length[i]) <= ETHERNET_BYTES + IPV6_BYTES:
+        return False
+    kind = heads[at + IPV6_BYTES]
+    return heads[at + IPV6_NEXT_HEADER] == PROTOCOL_ICMPV6 and ROUTER_SOLICITATION <= kind <= NEIGHBOUR_ADVERTISEMENT
 
 
 @kernel
@@ -188,6 +202,7 @@ def look_again(vector: Any, heads: Any, router: Any, i: int) -> None:
     if vector.errand[i] != PACKET_ERRAND:
         return
     vector.flow_hash[i] = hash_of_packet(vector, flow_head_of(router), i)
+    vector.likely_half[i] = NO_HALF
     if vector.is_ipv6[i]:
         vector.route_group[i] = find_route6(fib6_of(router), vector.destination_high[i], vector.destination_low[i])
     else:

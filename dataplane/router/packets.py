@@ -33,7 +33,7 @@ from dataplane.router.complaints import (
 )
 from dataplane.router.conversations import copy_reversed, find_conversation, lacks_transport
 from dataplane.router.departure import address_frame, send_out
-from dataplane.router.routes import find_group, hop_of, is_on_link
+from dataplane.router.routes import find_group, first_hop, hop_of, is_on_link
 from dataplane.router.service import serve_packet
 from dataplane.router.tables import KNOWN, RELATED, UNTRACKED
 from dataplane.router.view import (
@@ -222,8 +222,11 @@ def refuse_route(vector: Any, arena: Any, router: Any, switches: Any, egress: An
 def reason_against(vector: Any, router: Any, entering: Any, hop: Any, i: int) -> int:
     """Return why frame ``i``, of no known flow, may not go from its network to that of ``hop``, or PERMITTED."""
     leaving = interfaces_of(router).interface[hop.interface]
+    if entering.traits & UPLINK and claims_inside(vector, router, i):
+        return MARTIAN_ADDRESS
     if way_of(router).is_redirected:
-        return PERMITTED
+        is_within = hop.interface == vector.interface[i]
+        return PERMITTED if is_within or (entering.traits | leaving.traits) & INTERNAL == 0 else NETWORK_INTERNAL
     if entering.traits & UPLINK:
         if entering.traits & NODE and is_from_link(vector, router, entering, i):
             return PERMITTED
@@ -238,6 +241,13 @@ def reason_against(vector: Any, router: Any, entering: Any, hop: Any, i: int) ->
         is_message = way_of(router).standing == UNTRACKED
         return UNRELATED_ERROR if is_message and is_hidden(vector, router, entering, i) else PERMITTED
     return PERMITTED if hop.is_open or hop.interface == vector.interface[i] else NETWORKS_ISOLATED
+
+
+@kernel
+def claims_inside(vector: Any, router: Any, i: int) -> bool:
+    """Whether frame ``i`` comes from an address that is the router's own, or of a station on another link."""
+    hop = next_hops_of(router)[first_hop(router, vector.source_high[i], vector.source_low[i])]
+    return hop.kind == LOCAL or (hop.kind == CONNECTED and hop.interface != vector.interface[i])
 
 
 @inlined

@@ -6,11 +6,12 @@ import numpy as np
 
 from dataplane.drop import drop
 from dataplane.icmp.kernels import answer_echo
-from dataplane.interfaces.tables import ANSWERS_NAMES, PROXIES, UPLINK
+from dataplane.interfaces.tables import ANSWERS_NAMES, NODE, PROXIES, UPLINK
 from dataplane.jit import inlined, kernel
 from dataplane.router.addresses import stays_on_link
 from dataplane.router.complaints import SAY_NO_PORT, SAY_NO_PROTOCOL, refuse, reset, send_back
 from dataplane.router.departure import address_frame, send_out
+from dataplane.router.routes import is_on_link
 from dataplane.router.tables import RELATED
 from dataplane.router.view import interfaces_of, way_of
 from dataplane.vector import WHOLE
@@ -38,6 +39,8 @@ def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     is_from_here = hop.interface == vector.interface[i] or entering.traits & PROXIES != 0
     if stays_on_link(vector, i) and not is_from_here:
         drop(vector, i, MARTIAN_ADDRESS)
+    elif is_stranger(vector, router, entering, i) and hop.interface != vector.interface[i]:
+        drop(vector, i, UNSOLICITED)
     elif is_echo_request(vector, arena.heads, i):
         vector.verdict[i] = CONSUME
         answer_echo(vector, arena.heads, i)
@@ -56,6 +59,18 @@ def serve_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         refuse(vector, arena, router, switches, egress, i, NO_SERVICE, SAY_NO_PORT, 0)
     else:
         refuse(vector, arena, router, switches, egress, i, NO_SERVICE, SAY_NO_PROTOCOL, 0)
+
+
+@kernel
+def is_stranger(vector: Any, router: Any, entering: Any, i: int) -> bool:
+    """Whether frame ``i`` comes from outside of what hides behind the uplink, and not from the node itself."""
+    if entering.traits & UPLINK == 0 or not interfaces_of(router).tracks:
+        return False
+    high, low = vector.source_high[i], vector.source_low[i]
+    is_node = entering.traits & NODE != 0 and is_on_link(
+        router, high, low, np.int64(vector.interface[i]), np.int64(entering.domain)
+    )
+    return not is_node
 
 
 @kernel

@@ -49,8 +49,10 @@ ERROR_COST_NS: Final = np.uint64(1_000_000)
 ERROR_BURST_NS: Final = np.uint64(50_000_000)
 """A thousand a second, fifty at once."""
 
-CLOCK_DTYPE: Final = np.dtype([("ticks", "u8", (8,))], align=True)
-"""The first is the time at which timers ran last, in ticks that do not wrap; the others keep its line free."""
+CLOCK_DTYPE: Final = np.dtype([("ticks", "u8", (8,)), ("announced", "u8"), ("next_announced", "u8")], align=True)
+"""The first of ``ticks`` is the time at which timers ran last, in ticks that do not wrap; the others keep its line
+free. ``announced`` stands for the interfaces and links that the router has told everybody of, or is telling: then it
+has come to interface ``next_announced``, 0 when it is through."""
 
 
 COPIED: Final = ("interfaces", "flow_rules", "nat_rules", "neighbour_rules")

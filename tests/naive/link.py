@@ -13,7 +13,7 @@ from tests.naive.discovery import (
     write_arp,
 )
 from tests.naive.frames import CONSUMED, Fate, Frame
-from tests.naive.interfaces import Interface
+from tests.naive.interfaces import LINK_LOCAL, Interface
 from tests.naive.neighbours import Kind
 from tests.naive.node import Node
 from tests.naive.packet import Packet
@@ -31,7 +31,9 @@ def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
     if is_claimed(node, interface, arp.sender, arp.sender_mac):
         return Fate("drop", "gateway_claimed")
     to_router = frame.data[0:6] == interface.mac
-    is_ours = arp.sender != arp.target and answers_for(node, frame, interface, arp.target)
+    is_ours = arp.sender != arp.target and answers_for(
+        node, frame, interface, arp.target, is_probe=arp.sender.packed in UNSPECIFIED
+    )
     if arp.sender.packed not in UNSPECIFIED:
         hear(node, frame, interface, arp.sender, arp.sender_mac, "heard", is_ours)
     if arp.is_request and is_ours:
@@ -50,7 +52,9 @@ def meet_discovery(
     if message.kind == SOLICITATION:
         if mac and is_claimed(node, interface, source, mac):
             return Fate("drop", "gateway_claimed")
-        is_ours = source != message.target and answers_for(node, frame, interface, message.target)
+        is_ours = source != message.target and answers_for(
+            node, frame, interface, message.target, is_probe=source.packed in UNSPECIFIED
+        )
         if mac:
             hear(node, frame, interface, source, mac, "heard", is_ours)
         if is_ours:
@@ -59,7 +63,7 @@ def meet_discovery(
         if is_claimed(node, interface, message.target, mac):
             return Fate("drop", "gateway_claimed")
         hear(node, frame, interface, message.target, mac, KINDS[message.says & BOTH], False)
-    elif message.kind == ROUTER_SOLICITATION and advertises(interface):
+    elif message.kind == ROUTER_SOLICITATION and (to_router or frame.data[0] & 1) and advertises(interface):
         if mac:
             hear(node, frame, interface, source, mac, "heard", True)
         return node.answer(frame, advertise_router(frame.data, packet, message, interface))
@@ -76,9 +80,11 @@ def is_claimed(node: Node, interface: Interface, address: Address, mac: bytes | 
     return mac != interface.mac and node.forwarding.is_local(address, interface)
 
 
-def answers_for(node: Node, frame: Frame, interface: Interface, address: Address) -> bool:
+def answers_for(node: Node, frame: Frame, interface: Interface, address: Address, is_probe: bool) -> bool:
     if node.forwarding.is_local(address, interface):
         return True
+    if is_probe or address in LINK_LOCAL:
+        return False
     return interface.proxies and all(own.ip != address for own in frame.port.addresses)
 
 

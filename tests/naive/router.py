@@ -96,7 +96,7 @@ class Router(Node):
         if ethertype == b"\x08\x06":
             fate = meet_arp(self, frame, interface)
             return fate or (Fate("drop", "not_routable") if to_router else None)
-        if ethertype == b"\x86\xdd" and (to_router or frame.data[0] & 1):
+        if ethertype == b"\x86\xdd":
             packet = read_packet(frame.data)
             message = read_discovery(packet) if packet else None
             if packet and message:
@@ -124,22 +124,22 @@ class Router(Node):
                     return CONSUMED
                 if outcome != "follows":
                     return Fate("drop", {"full": "fragment_table_full", "overlaps": "fragment_overlap"}[outcome])
-            course = self._find_course(packet)
+            course = self._find_course(packet, entering)
         fate = self._go(frame, packet, entering, course)
         if fate is None:
-            fate = self._go(frame, packet, entering, self._find_course(packet))
+            fate = self._go(frame, packet, entering, self._find_course(packet, entering))
         assert fate
         return fate
 
     def _is_martian(self, address: Address) -> bool:
         return any(address in network for network in MARTIANS)
 
-    def _find_course(self, packet: Packet) -> Course:
+    def _find_course(self, packet: Packet, entering: Interface) -> Course:
         """Find out which conversation a packet belongs to."""
         if packet.is_message:
             quote = read_quote(packet) if packet.is_error else None
             half = self.flows.find(quote.towards, self.tick) if quote else None
-            if quote is None or half is None:
+            if quote is None or half is None or not self._leads_to(quote.towards.source, entering):
                 return Course(packet.tuple)
             return Course(half[0].leaves_as(half[1]), half[0], half[1], quote=quote)
         half = self.flows.find(packet.tuple, self.tick)
@@ -173,8 +173,8 @@ class Router(Node):
             return self.refuse(frame, packet, "no_route", UNREACHABLE)
         assert hop.interface
         assert hop.domain
-        if course.flow is None and not course.is_redirected:
-            reason = self._find_objection(entering, hop, hop.interface)
+        if course.flow is None:
+            reason = self._find_objection(packet, entering, hop, hop.interface, course.is_redirected)
             if reason:
                 return Fate("drop", reason) if entering.is_uplink else self.refuse(frame, packet, reason, PROHIBITED)
             if self._is_hidden_message(packet, entering, hop.interface):
@@ -193,8 +193,27 @@ class Router(Node):
             self.fragments.let_pass(frame.domain, packet)
         return self._depart(frame, entering, hop.interface, hop.domain, mac, decrement_ttl(data))
 
-    def _find_objection(self, entering: Interface, hop: Hop, leaving: Interface) -> str | None:
+    def _leads_to(self, address: Address, interface: Interface) -> bool:
+        """Whether packets for the address leave by the interface."""
+        way = self.forwarding.find(address)
+        return bool(way) and way[0].interface == interface
+
+    def _is_inside(self, address: Address, entering: Interface) -> bool:
+        """Whether the address is the router's own, or of a station on another link."""
+        way = self.forwarding.find(address)
+        if not way:
+            return False
+        return way[0].kind == "local" or (way[0].kind == "connected" and way[0].interface != entering)
+
+    def _find_objection(
+        self, packet: Packet, entering: Interface, hop: Hop, leaving: Interface, is_redirected: bool
+    ) -> str | None:
         """Return why a packet of no known conversation may not go from one interface to another."""
+        if entering.is_uplink and self._is_inside(packet.tuple.source, entering):
+            return "martian_address"
+        if is_redirected:
+            crosses = leaving != entering and (entering.is_internal or leaving.is_internal)
+            return "network_internal" if crosses else None
         if entering.serves or leaving.serves:
             return None
         if entering.is_uplink:

@@ -14,6 +14,8 @@ NAMES_PORT = 53
 def serve(node: Node, frame: Frame, packet: Packet, entering: Interface, hop: Hop, is_known: bool) -> Fate:
     assert hop.interface
     protocol = packet.tuple.protocol
+    if entering.is_uplink and node.nat.translates and hop.interface != entering:
+        return Fate("drop", "unsolicited")
     if packet.icmp_type == ECHO[packet.version] and packet.fragment == "whole":
         reply = ethernet(frame.data[6:12], frame.data[0:6], ethertype_of(packet.version), echo_reply(packet))
         return node.answer(frame, reply + frame.data[14 + len(packet.data) :])

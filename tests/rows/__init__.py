@@ -3,6 +3,7 @@
 from tests.rows import ageing, frames, isolation, learning, limits, spoofing, storms, vlan
 from tests.rows.router import (
     arp,
+    claims,
     conversations,
     discovery,
     errors,
@@ -27,6 +28,7 @@ ROUTER_SUBJECTS = {
     "errors": errors.ROWS,
     "fragments": fragments.ROWS,
     "networks": networks.ROWS,
+    "claims": claims.ROWS,
 }
 
 SUBJECTS = {

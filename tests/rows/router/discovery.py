@@ -114,7 +114,7 @@ ROWS = [
         WORLD,
         (
             step("b1", na(B1, target=gateway(B1, 6)), dropped("gateway_claimed")),
-            step("b1", na(B1, target=link_local(B1), to=B2.mac), came_out_of("b2")),
+            step("b1", na(B1, target=link_local(B1), to=B2.mac), dropped("gateway_claimed")),
         ),
     ),
     Row(
