@@ -72,7 +72,7 @@ def build_app(asked_for: str | None) -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="A network fabric woven from TAP devices: switch namespaces, containers and VMs in userspace.",
+        help="A network fabric woven from TAP devices: switch, route and translate for namespaces, containers and VMs.",
         epilog="Example: tapestry up examples/quickstart.yaml",
     )
     for verb, summary in VERBS.items():
