@@ -24,7 +24,8 @@ FRAMES_EACH = 4
 
 _NONE = np.uint64(0)
 _ONE = np.uint64(1)
-_PRIME = np.uint64(0x100_0000_01B3)
+_PRIME = np.uint64(16_777_619)
+_LOW = np.uint64(0xFFFF_FFFF)
 _HALF = np.uint64(32)
 _AGAIN = np.uint64(12)
 """4,096 ticks are 550 s, less than a third of what an advertisement says that it holds good for."""
@@ -71,5 +72,5 @@ def mark_of_links(switches: Any) -> Any:
     """Return a number that differs when links do."""
     mark = _ONE
     for port in range(MAX_PORTS):
-        mark = (mark ^ np.uint64(switches.link[port])) * _PRIME
+        mark = ((mark ^ np.uint64(switches.link[port])) * _PRIME) & _LOW
     return mark
