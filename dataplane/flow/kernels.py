@@ -142,8 +142,6 @@ def write_half(half: Any, key: Any) -> None:
     half.key.word = key.word
     half.packets = 0
     half.bytes = 0
-    half.header_delta = 0
-    half.transport_delta = 0
     half.max_ack = 0
 
 
@@ -152,7 +150,6 @@ def write_state(record: Any, now: int, timeout: int) -> None:
     """Begin a flow's state line."""
     record.state = 0
     record.traits = 0
-    record.rules_generation = 0
     record.refreshed = 0
     record.created = now
     expire_at(record, now, timeout)

@@ -64,9 +64,7 @@ HALF_DTYPE: Final = np.dtype(
         ("key", TUPLE_DTYPE),
         ("packets", "u8"),
         ("bytes", "u8"),
-        # What the translation adds to the checksum of the IPv4 header, and of the transport header.
-        ("header_delta", "u2"),
-        ("transport_delta", "u2"),
+        ("reserved", "u4"),
         # The highest TCP acknowledgement that packets of the direction have carried.
         ("max_ack", "u4"),
     ],
@@ -96,7 +94,7 @@ FLOW_DTYPE: Final = np.dtype(
         ("expires", "u4"),
         ("created", "u4"),
         ("status", "u4", (1,)),
-        ("rules_generation", "u4"),
+        ("padding", "u4"),
         ("refreshed", "u4"),
         ("freed_turn", "u8"),
         ("windows", WINDOW_DTYPE, (2,)),

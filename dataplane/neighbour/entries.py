@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.fdb.tables import TICK_MASK
 from dataplane.jit import JIT_DISABLED, inlined, kernel
-from dataplane.memory import compare_and_swap, fetch_add, load_acquire, prefetch, store_release
+from dataplane.memory import compare_and_swap, fetch_add, load_acquire, store_release
 from dataplane.neighbour.tables import (
     AT_ONCE,
     BUCKET_ENTRIES,
@@ -138,12 +138,6 @@ def note_due(head: Any, due: Any) -> None:
             return
         if compare_and_swap(head.next_due, 0, noted, due):
             return
-
-
-@inlined
-def prefetch_neighbour(neighbours: Any, domain: Any, high: Any, low: Any) -> None:
-    """Ask the caches for the bucket in which an address is sought."""
-    prefetch(neighbours.buckets, home_of(neighbours.head, domain, high, low))
 
 
 @inlined

@@ -117,15 +117,7 @@ def find_routes4(fib: Any, address: Any, group: Any, waiting: Any, count: int) -
     for i in range(count):
         word = root_word4(fib, address[i])
         left = note_word(fib.units, group, waiting, i, left, word)
-    depth = ROOT_BITS
-    while left > 0 and depth < IPV4_BITS:
-        asked = left
-        left = 0
-        for k in range(asked):
-            i = np.int64(waiting[k])
-            word = step_down(fib.units, group[i], entry4(address[i], depth))
-            left = note_word(fib.units, group, waiting, i, left, word)
-        depth += STRIDE
+    descend4(fib.units, address, group, waiting, left)
     keep_groups(group, count)
 
 
@@ -140,16 +132,39 @@ def find_routes6(fib: Any, high: Any, low: Any, group: Any, waiting: Any, count:
     for i in range(count):
         word = root_word6(fib, high[i])
         left = note_word(fib.units, group, waiting, i, left, word)
+    descend6(fib.units, high, low, group, waiting, left)
+    keep_groups(group, count)
+
+
+@inlined
+def descend4(units: Any, address: Any, group: Any, waiting: Any, left: int) -> None:
+    """Take the ``left`` addresses that are ``waiting`` from the root's words in ``group`` down to leaves.
+
+    Of ``address`` the lower 32 bits count.
+    """
+    depth = ROOT_BITS
+    while left > 0 and depth < IPV4_BITS:
+        asked = left
+        left = 0
+        for k in range(asked):
+            i = np.int64(waiting[k])
+            word = step_down(units, group[i], entry4(address[i], depth))
+            left = note_word(units, group, waiting, i, left, word)
+        depth += STRIDE
+
+
+@inlined
+def descend6(units: Any, high: Any, low: Any, group: Any, waiting: Any, left: int) -> None:
+    """Do the same for IPv6."""
     depth = ROOT_BITS
     while left > 0 and depth < IPV6_BITS:
         asked = left
         left = 0
         for k in range(asked):
             i = np.int64(waiting[k])
-            word = step_down(fib.units, group[i], entry6(high[i], low[i], depth))
-            left = note_word(fib.units, group, waiting, i, left, word)
+            word = step_down(units, group[i], entry6(high[i], low[i], depth))
+            left = note_word(units, group, waiting, i, left, word)
         depth += STRIDE
-    keep_groups(group, count)
 
 
 @inlined

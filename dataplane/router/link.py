@@ -38,6 +38,7 @@ from dataplane.verdict import CONSUME, GATEWAY_CLAIMED, MALFORMED_NEIGHBOUR, NOT
 from dataplane.wire import (
     ARP_REQUEST,
     ICMP_ID,
+    IPV4_MAPPED_PREFIX,
     MAC_GROUP_BIT,
     NEIGHBOUR_ADVERTISEMENT,
     NEIGHBOUR_SOLICITATION,
@@ -45,7 +46,6 @@ from dataplane.wire import (
 )
 
 _NONE = np.uint64(0)
-_NO_ADDRESS4 = np.uint64(0x0000_FFFF_0000_0000)
 
 
 @kernel
@@ -66,7 +66,7 @@ def meet_arp(vector: Any, arena: Any, admit: Any, switches: Any, router: Any, eg
     if is_claimed(router, vector, i, _NONE, sender, mac):
         drop(vector, i, GATEWAY_CLAIMED)
         return True
-    is_probe = sender == _NO_ADDRESS4
+    is_probe = sender == IPV4_MAPPED_PREFIX
     is_ours = answers_for(router, admit, vector, i, _NONE, target, is_probe) and sender != target
     if not is_probe:
         hear(vector, arena, router, i, _NONE, sender, mac, HEARD, is_ours, tick)

@@ -14,17 +14,15 @@ from dataplane.jit import inlined, kernel
 from dataplane.packet.kernels import parse_packet
 from dataplane.packet.tables import MALFORMED, PACKET
 from dataplane.route.kernels import (
-    entry4,
-    entry6,
+    descend4,
+    descend6,
     find_route4,
     find_route6,
-    keep_group,
+    keep_groups,
     note_word,
     root_word4,
     root_word6,
-    step_down,
 )
-from dataplane.route.tables import IPV4_BITS, IPV6_BITS, ROOT_BITS, STRIDE
 from dataplane.router.tables import (
     ARP_ERRAND,
     BRIDGED,
@@ -67,8 +65,7 @@ def look_ahead(vector: Any, heads: Any, router: Any) -> None:
             if vector.errand[i] == PACKET_ERRAND:
                 vector.flow_hash[i] = hash_of_packet(vector, flows.head, i)
                 prefetch_bucket(flows, vector.flow_hash[i])
-    look_up_routes4(vector, fib4_of(router))
-    look_up_routes6(vector, fib6_of(router))
+    look_up_routes(vector, fib4_of(router), fib6_of(router))
     if interfaces.tracks:
         flows = flows_of(router)
         for i in range(vector.count):
@@ -147,47 +144,21 @@ def hash_of_packet(vector: Any, flow_head: Any, i: int) -> Any:
 
 
 @kernel
-def look_up_routes4(vector: Any, fib: Any) -> None:
-    """Find the next-hop group of every IPv4 packet: all take one step before any takes the next."""
+def look_up_routes(vector: Any, fib4: Any, fib6: Any) -> None:
+    """Find the next-hop group of every packet; of those of one family all take a step before any takes the next."""
+    group, waiting = vector.route_group, vector.waiting
     left = 0
     for i in range(vector.count):
         if vector.errand[i] == PACKET_ERRAND and not vector.is_ipv6[i]:
-            word = root_word4(fib, np.uint32(vector.destination_low[i]))
-            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
-    depth = ROOT_BITS
-    while left > 0 and depth < IPV4_BITS:
-        asked = left
-        left = 0
-        for k in range(asked):
-            i = np.int64(vector.waiting[k])
-            entry = entry4(np.uint32(vector.destination_low[i]), depth)
-            word = step_down(fib.units, vector.route_group[i], entry)
-            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
-        depth += STRIDE
-    for i in range(vector.count):
-        vector.route_group[i] = keep_group(vector.route_group[i])
-
-
-@kernel
-def look_up_routes6(vector: Any, fib: Any) -> None:
-    """Find the next-hop group of every IPv6 packet, as ``look_up_routes4`` does."""
+            word = root_word4(fib4, np.uint32(vector.destination_low[i]))
+            left = note_word(fib4.units, group, waiting, i, left, word)
+    descend4(fib4.units, vector.destination_low, group, waiting, left)
     left = 0
     for i in range(vector.count):
         if vector.errand[i] == PACKET_ERRAND and vector.is_ipv6[i]:
-            word = root_word6(fib, vector.destination_high[i])
-            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
-    depth = ROOT_BITS
-    while left > 0 and depth < IPV6_BITS:
-        asked = left
-        left = 0
-        for k in range(asked):
-            i = np.int64(vector.waiting[k])
-            entry = entry6(vector.destination_high[i], vector.destination_low[i], depth)
-            word = step_down(fib.units, vector.route_group[i], entry)
-            left = note_word(fib.units, vector.route_group, vector.waiting, i, left, word)
-        depth += STRIDE
-    for i in range(vector.count):
-        vector.route_group[i] = keep_group(vector.route_group[i])
+            left = note_word(fib6.units, group, waiting, i, left, root_word6(fib6, vector.destination_high[i]))
+    descend6(fib6.units, vector.destination_high, vector.destination_low, group, waiting, left)
+    keep_groups(group, vector.count)
 
 
 @kernel

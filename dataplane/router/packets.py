@@ -1,4 +1,4 @@
-"""What becomes of a packet that was sent to the router's MAC: the steps of ``docs/architecture.md``, first match wins.
+"""What becomes of a packet that was sent to the router's MAC: the steps of ``docs/router.md``, first match wins.
 
 All that a packet is decided by is read before anything is written: who must wait waits as it came.
 """
@@ -14,7 +14,7 @@ from dataplane.flow.tables import BEATEN, BEGINS_ANEW, TABLE_FULL
 from dataplane.fragment.cut import cut_packet
 from dataplane.fragment.kernels import follow_fragment, pass_fragment
 from dataplane.fragment.tables import FOLLOWS, OVERLAPS, WAITS
-from dataplane.interfaces.tables import INTERNAL, MASQUERADES, NODE, SERVES, UPLINK
+from dataplane.interfaces.tables import MASQUERADES, SERVES, UPLINK
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import load_u16_be
 from dataplane.neighbour.table import meet_neighbour, wait_for_neighbour
@@ -25,7 +25,6 @@ from dataplane.route.hops.tables import UNREACHABLE as NO_WAY
 from dataplane.router.addresses import has_martian, stays_on_link
 from dataplane.router.complaints import (
     SAY_NO_ROUTE,
-    SAY_PROHIBITED,
     SAY_TIME_EXCEEDED,
     SAY_TOO_BIG,
     SAY_UNREACHABLE,
@@ -33,7 +32,8 @@ from dataplane.router.complaints import (
 )
 from dataplane.router.conversations import copy_reversed, find_conversation, lacks_transport
 from dataplane.router.departure import address_frame, send_out
-from dataplane.router.routes import find_group, first_hop, hop_of, is_on_link
+from dataplane.router.permission import PERMITTED, forbid, is_hidden, reason_against
+from dataplane.router.routes import find_group, hop_of
 from dataplane.router.service import serve_packet
 from dataplane.router.tables import KNOWN, RELATED, UNTRACKED
 from dataplane.router.view import (
@@ -62,14 +62,10 @@ from dataplane.verdict import (
     MARTIAN_ADDRESS,
     NAT_EXHAUSTED,
     NEIGHBOUR_UNRESOLVED,
-    NETWORK_INTERNAL,
-    NETWORKS_ISOLATED,
     NO_ROUTE,
     PACKET_TOO_BIG,
     ROUTE_BLACKHOLE,
     TTL_EXCEEDED,
-    UNRELATED_ERROR,
-    UNSOLICITED,
 )
 from dataplane.virtio import is_superframe
 from dataplane.wire import (
@@ -84,11 +80,9 @@ from nat.errors import translate_error
 from nat.kernels import translate_packet
 from nat.mapping import refresh_mapping
 from nat.open import open_flow
-from nat.source import static_outside
 
 ATTEMPTS: Final = 8
 """Each further one means that another worker has made the same flow, or the flow began anew."""
-PERMITTED: Final = 0
 
 
 @expanded
@@ -165,13 +159,13 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
             return True
     decrement_ttl(heads, at, vector.is_ipv6[i])
     address_frame(vector, heads, i, mac, interfaces_of(router).interface[number].mac)
-    is_apart = number == np.int64(vector.interface[i])
+    stays = number == np.int64(vector.interface[i])
     vector.domain[i] = domain
     pieces = vector.count
     if is_cut and not cut_packet(vector, arena, i, np.int64(hop.mtu)):
         drop(vector, i, BURST_FULL)
         return True
-    send_out(vector, tables, egress, i, is_apart)
+    send_out(vector, tables, egress, i, stays)
     if vector.verdict[i] == DROP:
         vector.count = pieces
     return True
@@ -216,63 +210,6 @@ def refuse_route(vector: Any, arena: Any, router: Any, switches: Any, egress: An
         refuse(vector, arena, router, switches, egress, i, NO_ROUTE, SAY_UNREACHABLE, 0)
     else:
         refuse(vector, arena, router, switches, egress, i, NO_ROUTE, SAY_NO_ROUTE, 0)
-
-
-@inlined
-def reason_against(vector: Any, router: Any, entering: Any, hop: Any, i: int) -> int:
-    """Return why frame ``i``, of no known flow, may not go from its network to that of ``hop``, or PERMITTED."""
-    leaving = interfaces_of(router).interface[hop.interface]
-    if entering.traits & UPLINK and claims_inside(vector, router, i):
-        return MARTIAN_ADDRESS
-    if way_of(router).is_redirected:
-        is_within = hop.interface == vector.interface[i]
-        return PERMITTED if is_within or (entering.traits | leaving.traits) & INTERNAL == 0 else NETWORK_INTERNAL
-    if entering.traits & UPLINK:
-        if entering.traits & NODE and is_from_link(vector, router, entering, i):
-            return PERMITTED
-        if leaving.traits & INTERNAL:
-            return NETWORK_INTERNAL
-        return UNSOLICITED if leaving.traits & (MASQUERADES | UPLINK) else PERMITTED
-    if (entering.traits | leaving.traits) & SERVES:
-        return PERMITTED
-    if leaving.traits & UPLINK:
-        if entering.traits & INTERNAL:
-            return NETWORK_INTERNAL
-        is_message = way_of(router).standing == UNTRACKED
-        return UNRELATED_ERROR if is_message and is_hidden(vector, router, entering, i) else PERMITTED
-    return PERMITTED if hop.is_open or hop.interface == vector.interface[i] else NETWORKS_ISOLATED
-
-
-@kernel
-def claims_inside(vector: Any, router: Any, i: int) -> bool:
-    """Whether frame ``i`` comes from an address that is the router's own, or of a station on another link."""
-    hop = next_hops_of(router)[first_hop(router, vector.source_high[i], vector.source_low[i])]
-    return hop.kind == LOCAL or (hop.kind == CONNECTED and hop.interface != vector.interface[i])
-
-
-@inlined
-def is_hidden(vector: Any, router: Any, entering: Any, i: int) -> bool:
-    """Whether who sent frame ``i`` appears outside by another address."""
-    if entering.traits & MASQUERADES:
-        return True
-    return static_outside(nat_of(router).rules, vector.source_high[i], vector.source_low[i]) >= 0
-
-
-@kernel
-def is_from_link(vector: Any, router: Any, entering: Any, i: int) -> bool:
-    """Whether frame ``i`` comes from a station on the link of the interface that it came in by."""
-    number = np.int64(vector.interface[i])
-    return is_on_link(router, vector.source_high[i], vector.source_low[i], number, np.int64(entering.domain))
-
-
-@kernel
-def forbid(vector: Any, arena: Any, router: Any, switches: Any, egress: Any, i: int, reason: int) -> None:
-    """Drop frame ``i``, and say so to those inside; to strangers nothing is said, nor of messages (RFC 5508 REQ-4)."""
-    entering = interfaces_of(router).interface[vector.interface[i]]
-    if entering.traits & UPLINK or reason == UNRELATED_ERROR:
-        drop(vector, i, reason)
-    else:
-        refuse(vector, arena, router, switches, egress, i, reason, SAY_PROHIBITED, 0)
 
 
 @kernel

@@ -6,7 +6,8 @@ import numpy as np
 
 from dataplane.flow.index import flow_hash
 from dataplane.jit import inlined, kernel
-from dataplane.route.hops.tables import CONNECTED, LOCAL, PLACES, SPREAD
+from dataplane.route.hops.kernels import choose_hop, hop_in_spread, is_spread
+from dataplane.route.hops.tables import CONNECTED, LOCAL
 from dataplane.route.kernels import find_route4, find_route6
 from dataplane.router.lookahead import hash_of_packet
 from dataplane.router.view import fib4_of, fib6_of, flow_head_of, groups_of, next_hops_of, spreads_of
@@ -15,10 +16,6 @@ from dataplane.vector import WHOLE
 _NONE = np.uint64(0)
 _MAPPED = np.uint64(0x0000_FFFF)
 _HALF = np.uint64(32)
-_32 = np.uint64(32)
-_SPREAD_BIT = np.uint32(31)
-_SPREAD = np.uint32(SPREAD - 1)
-_PLACE = np.uint32(PLACES - 1)
 
 
 @inlined
@@ -42,23 +39,16 @@ def hop_of(router: Any, vector: Any, i: int, group: int) -> Any:
     Fragments of one packet take one way, whether or not their ports are known.
     """
     word = groups_of(router)[np.int64(group)]
-    if word >> _SPREAD_BIT:
-        return hop_at(router, word, hash_of_way(flow_head_of(router), vector, i))
+    if is_spread(word):
+        return hop_in_spread(spreads_of(router), word, hash_of_way(flow_head_of(router), vector, i))
     return np.int64(word)
-
-
-@kernel
-def hop_at(router: Any, word: Any, flow_hash: Any) -> Any:
-    """Return the next hop that a flow (uint32 hash) has in the spread that a group's word names."""
-    place = np.int64(word & _SPREAD) * PLACES + np.int64(flow_hash & _PLACE)
-    return np.int64(spreads_of(router)[place])
 
 
 @kernel
 def hash_of_way(flow_head: Any, vector: Any, i: int) -> Any:
     """Return the hash (uint32) by which a flow's next hop is chosen: of its tuple, without ports in fragments."""
     if vector.fragment[i] == WHOLE:
-        return np.uint32(hash_of_packet(vector, flow_head, i) >> _32)
+        return np.uint32(hash_of_packet(vector, flow_head, i) >> _HALF)
     hashed = flow_hash(
         flow_head,
         vector.source_high[i],
@@ -67,7 +57,7 @@ def hash_of_way(flow_head: Any, vector: Any, i: int) -> Any:
         vector.destination_low[i],
         np.uint64(vector.protocol[i]),
     )
-    return np.uint32(hashed >> _32)
+    return np.uint32(hashed >> _HALF)
 
 
 @kernel
@@ -87,7 +77,5 @@ def is_on_link(router: Any, high: Any, low: Any, interface: int, domain: int) ->
 @kernel
 def first_hop(router: Any, high: Any, low: Any) -> Any:
     """Return the index of an address's next hop, or of one of several."""
-    word = groups_of(router)[np.int64(find_group(fib4_of(router), fib6_of(router), high, low))]
-    if word >> _SPREAD_BIT:
-        return hop_at(router, word, np.uint32(0))
-    return np.int64(word)
+    group = find_group(fib4_of(router), fib6_of(router), high, low)
+    return choose_hop(groups_of(router), spreads_of(router), group, np.uint32(0))

@@ -11,7 +11,7 @@ from dataplane.jit import inlined, kernel
 from dataplane.router.addresses import stays_on_link
 from dataplane.router.complaints import SAY_NO_PORT, SAY_NO_PROTOCOL, refuse, reset, send_back
 from dataplane.router.departure import address_frame, send_out
-from dataplane.router.routes import is_on_link
+from dataplane.router.permission import is_from_link
 from dataplane.router.tables import RELATED
 from dataplane.router.view import interfaces_of, way_of
 from dataplane.vector import WHOLE
@@ -66,11 +66,7 @@ def is_stranger(vector: Any, router: Any, entering: Any, i: int) -> bool:
     """Whether frame ``i`` comes from outside of what hides behind the uplink, and not from the node itself."""
     if entering.traits & UPLINK == 0 or not interfaces_of(router).tracks:
         return False
-    high, low = vector.source_high[i], vector.source_low[i]
-    is_node = entering.traits & NODE != 0 and is_on_link(
-        router, high, low, np.int64(vector.interface[i]), np.int64(entering.domain)
-    )
-    return not is_node
+    return not (entering.traits & NODE and is_from_link(vector, router, entering, i))
 
 
 @kernel

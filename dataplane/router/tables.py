@@ -1,6 +1,6 @@
 """What the router sees during one burst, and what it keeps between packets.
 
-``docs/architecture.md`` says what a packet meets in the router, step by step. Everything that a packet is decided by is
+``docs/router.md`` says what a packet meets in the router, step by step. Everything that a packet is decided by is
 read first; only then is anything written. So a packet that must wait (for a neighbour's MAC, for the first fragment of
 its packet) waits as it came, and is routed again, wholly, when what it waits for is there.
 """

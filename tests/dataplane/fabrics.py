@@ -66,7 +66,7 @@ def group6(fib: Any, high: Any, low: Any) -> Any:
 
 @kernel
 def hop_of(hops: Any, group: Any, flow_hash: Any) -> Any:
-    return choose_hop(hops, group, flow_hash)
+    return choose_hop(hops.group, hops.spread.reshape(-1), group, flow_hash)
 
 
 def copy_in_force(fabric: Fabric) -> int:

@@ -1,14 +1,16 @@
 """Groups of next hops: flows are spread by weight, and stay where they are when others must move."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataplane.jit import kernel
 from dataplane.route.hops.build import InvalidGroupError, NextHop, NextHopWriter, TableFullError
-from dataplane.route.hops.kernels import choose_hops
+from dataplane.route.hops.kernels import choose_hop
 from dataplane.route.hops.spread import deal, shares
 from dataplane.route.hops.tables import MEMBERS, PLACES, VIA, make_hops
 from tests.routes.tables import Hand, Silence
@@ -26,11 +28,15 @@ def make_writer(hops: int = 100, groups: int = 10, spreads: int = 4) -> NextHopW
     return NextHopWriter(make_hops(hops, groups, spreads), Silence())
 
 
+@kernel
+def hop_of(groups: Any, places: Any, group: Any, flow_hash: Any) -> Any:
+    return choose_hop(groups, places, group, flow_hash)
+
+
 def chosen(writer: NextHopWriter, group: int, hashes: range = range(PLACES)) -> list[int]:
     """Return the address of the next hop for each flow hash."""
-    count = len(hashes)
-    found = np.zeros(count, np.uint32)
-    choose_hops(writer.hops, np.full(count, group, np.uint32), np.array(hashes, np.uint32), found, count)
+    places = writer.hops.spread.reshape(-1)
+    found = [hop_of(writer.hops.group, places, np.uint32(group), np.uint32(each)) for each in hashes]
     return [int(writer.hops.hop[hop].address_low) for hop in found]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.jit import inlined, kernel
+from dataplane.jit import inlined
 from dataplane.route.hops.tables import PLACES, SPREAD
 
 _SPREAD = np.uint32(SPREAD)
@@ -13,19 +13,24 @@ _PLACE = np.uint32(PLACES - 1)
 
 
 @inlined
-def choose_hop(hops: Any, group: int, flow_hash: int) -> int:
-    """Return the index of the next hop for a flow (uint32 hash) in a group; 0 for group 0."""
-    word = hops.group[np.int64(group)]
-    if word & _SPREAD:
-        return hops.spread[np.int64(word & _NUMBER), np.int64(np.uint32(flow_hash) & _PLACE)]
-    return word
+def is_spread(word: int) -> bool:
+    """Whether a group's word names a spread."""
+    return word & _SPREAD != 0
 
 
-@kernel
-def choose_hops(hops: Any, group: Any, flow_hash: Any, hop: Any, count: int) -> None:
-    """Write into ``hop`` (uint32) the next hop of each of ``count`` packets.
+@inlined
+def hop_in_spread(places: Any, word: int, flow_hash: int) -> int:
+    """Return the index of the next hop that a flow (uint32 hash) has in the spread that a group's word names."""
+    return np.int64(places[np.int64(word & _NUMBER) * PLACES + np.int64(np.uint32(flow_hash) & _PLACE)])
 
-    ``group``, ``flow_hash``: uint32.
+
+@inlined
+def choose_hop(groups: Any, places: Any, group: int, flow_hash: int) -> int:
+    """Return the index of the next hop for a flow in a group; 0 for group 0.
+
+    ``groups``: the words of all groups; ``places``: uint32, those of all spreads, one spread after the other.
     """
-    for i in range(count):
-        hop[i] = choose_hop(hops, group[i], flow_hash[i])
+    word = groups[np.int64(group)]
+    if is_spread(word):
+        return hop_in_spread(places, word, flow_hash)
+    return np.int64(word)
