@@ -7,6 +7,8 @@ from tests.kernelnat.errors import complain_about_something
 from tests.kernelnat.messages import Conversation, Message, Script
 
 NAMES = {FIN: "FIN", SYN: "SYN", RST: "RST", PSH: "PSH", ACK: "ACK"}
+SPOILED_BY = 0x5A5A
+"""How far a spoiled checksum is off, whichever ports a router gives: added, not flipped, for a translation to keep."""
 
 
 class Connection:
@@ -26,7 +28,7 @@ class Connection:
         def build(source: str, sport: int, destination: str, dport: int) -> bytes:
             body = tcp(source, sport, destination, dport, seq, ack, bits, data)
             if spoiled:
-                body = with_checksum(body, 16, int.from_bytes(body[16:18], "big") ^ 0x5A5A)
+                body = with_checksum(body, 16, (int.from_bytes(body[16:18], "big") + SPOILED_BY) % 0xFFFF)
             return ip(source, destination, TCP, body, identification=identification, dont_fragment=True)
 
         label = "+".join(name for bit, name in NAMES.items() if bits & bit) or "no flags"
