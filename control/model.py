@@ -14,6 +14,15 @@ Interface = IPv4Interface | IPv6Interface
 
 DEFAULT_MTU = 1500
 
+OVERLAY_OVERHEAD = {4: 50, 6: 70}
+"""What VXLAN puts around a packet, by the underlay's version, in bytes of the underlay's MTU: outer IP, UDP, VXLAN and
+the inner Ethernet header (RFC 7348 section 5)."""
+
+VXLAN_PORT = 4789
+
+TUNNEL = "overlay"
+"""The name of the port that stands for all other nodes."""
+
 ROUTED_GATEWAYS: tuple[Address, ...] = (IPv4Address("169.254.1.1"), IPv6Address("fe80::1"))
 """The router's in routed networks besides their gateways: the next hop of endpoints that know of no subnet."""
 
@@ -22,18 +31,26 @@ ROUTED_GATEWAYS: tuple[Address, ...] = (IPv4Address("169.254.1.1"), IPv6Address(
 class Network:
     """One network, with the subnets its endpoints get their addresses from and the gateway's address in each.
 
-    ``bridge``: one bridge domain. ``routed``: every endpoint alone behind the router. ``masquerade``: what leaves
-    through the uplink takes the uplink's address; ``internal``: there is no way out.
+    ``bridge``: one bridge domain. ``overlay``: a bridge domain that goes on at other nodes, where ``vni`` names it;
+    ``inner_vlan`` says whether frames with a VLAN tag may go there. ``routed``: every endpoint alone behind the router.
+    ``masquerade``: what leaves through the uplink takes the uplink's address; ``internal``: there is no way out.
     """
 
     name: str
-    mode: Literal["bridge", "routed", "none"] = "bridge"
+    mode: Literal["bridge", "overlay", "routed", "none"] = "bridge"
     subnets: tuple[Subnet, ...] = ()
     gateway: tuple[Address, ...] = ()
     masquerade: bool = False
     internal: bool = False
     icc: bool = True
     mtu: int = DEFAULT_MTU
+    vni: int | None = None
+    inner_vlan: Literal["discard", "keep"] = "discard"
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether frames go from port to port by MAC, with a gateway among them."""
+        return self.mode in ("bridge", "overlay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,15 @@ class Pcap:
     """A port that only `tapestry replay` opens: fed from captures, recorded to captures."""
 
 
-Attachment = Tap | Nic | Pcap
+@dataclass(frozen=True, slots=True)
+class Vtep:
+    """The port that stands for all other nodes: ``socket``, UDP in the host's stack; ``raw``, frames of our own making
+    that leave by the uplink, so that it has no device."""
+
+    transport: Literal["socket", "raw"]
+
+
+Attachment = Tap | Nic | Pcap | Vtep
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +122,8 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One attachment to a network, or, where ``network`` is empty, to none: the uplink, and the agent's own services.
+    """One attachment to a network, or, where ``network`` is empty, to none: the uplink, the agent's own services, and
+    the tunnel to other nodes, which is in every network that has a VNI.
 
     ``mac`` is six bytes, big-endian on the wire; empty where nobody told us.
     ``mac_known`` says that frames must carry ``mac`` when ``spoof_check`` is on: it was written down, or the device is
@@ -121,6 +147,64 @@ class Port:
     static_macs: tuple[bytes, ...] = ()
     max_macs: int = 1024
     publish: tuple[Publish, ...] = ()
+    group: int = 0
+    """Of group-based policy: what frames from here carry to other nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEndpoint:
+    """An endpoint at another node. ``mac`` is six bytes, big-endian on the wire; empty where nobody told us."""
+
+    network: str
+    address: Address
+    mac: bytes = b""
+    namespace: str = "default"
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another node: its VTEP's ``address``, the ``subnets`` whose addresses are all there, single ``endpoints``.
+
+    ``networks``: those that it takes part in; empty for all. ``lease_s``: for how long it is true unless it is told
+    again; None for ever.
+    """
+
+    node: str
+    address: Address
+    subnets: tuple[Subnet, ...] = ()
+    endpoints: tuple[RemoteEndpoint, ...] = ()
+    networks: tuple[str, ...] = ()
+    lease_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """This node's end of the tunnels (VTEP): frames of overlay networks go to other nodes by VXLAN (RFC 7348).
+
+    ``learning``: addresses behind other nodes are learned from frames too. ``group``: broadcast goes to this multicast
+    address, joined at ``group_interface``, instead of to each peer. ``checksum``: the outer UDP checksum is written.
+    ``dscp``: of the outer header; None: the inner packet's. ``gbp``: group-based policy is read and written. ``mtu``:
+    of the underlay, in bytes.
+    """
+
+    address: Address
+    port: int = VXLAN_PORT
+    transport: Literal["socket", "raw"] = "socket"
+    learning: bool = False
+    group: Address | None = None
+    group_interface: str = ""
+    checksum: bool = False
+    ttl: int = 64
+    dscp: int | None = None
+    gbp: bool = False
+    mtu: int = DEFAULT_MTU
+    peers: tuple[Peer, ...] = ()
+
+    @property
+    def inner_mtu(self) -> int:
+        """The largest packet that the tunnel carries whole, in bytes."""
+        return self.mtu - OVERLAY_OVERHEAD[self.address.version]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +289,7 @@ class Configuration:
     networks: tuple[Network, ...] = ()
     ports: tuple[Port, ...] = ()
     uplink: Uplink | None = None
+    overlay: Overlay | None = None
     services: str = ""
     """The port behind which the agent's own services live: the answerer of names."""
     routes: tuple[Route, ...] = ()
@@ -213,9 +298,11 @@ class Configuration:
     limits: Limits = field(default_factory=Limits)
 
     def mtu_of(self, port: Port) -> int:
-        """Return the MTU of the network or the uplink that ``port`` is at, in bytes."""
+        """Return the MTU of the network, the uplink or the underlay that ``port`` is at, in bytes."""
         if port.network:
             return self.network(port.network).mtu
+        if self.overlay is not None and isinstance(port.attachment, Vtep):
+            return self.overlay.mtu
         return self.uplink.mtu if self.uplink is not None and self.uplink.port == port.name else DEFAULT_MTU
 
     def network(self, name: str) -> Network:

@@ -14,7 +14,7 @@ keeper, which tries again; it is not planned anew.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from control.model import ROUTED_GATEWAYS, Address, Configuration, Interface, Nic, Pcap, Port, Tap
+from control.model import ROUTED_GATEWAYS, Address, Configuration, Interface, Nic, Pcap, Port, Tap, Vtep
 from control.uplink.plan import host_end
 
 
@@ -122,7 +122,7 @@ def plan_actions(applied: Committed, desired: Committed) -> tuple[Action, ...]:
 
 def commit_to(configuration: Configuration) -> Committed:
     """Return what the agent has to keep up for a configuration. Ports of replay need nothing of the system."""
-    ports = (port for port in configuration.ports if not isinstance(port.attachment, Pcap))
+    ports = (port for port in configuration.ports if not isinstance(port.attachment, Pcap | Vtep))
     devices = {port.name: device_of(port, configuration) for port in ports}
     return Committed(devices, namespaces_of(devices.values()))
 

@@ -63,6 +63,7 @@ def build_port(fields: PortFields, addresses: tuple[Interface, ...], mac: bytes,
         static_macs=tuple(sorted({mac for mac in fields.static_macs or () if mac is not None})),
         publish=tuple(publish for publish in fields.publish or () if publish is not None),
         max_macs=macs_per_port if fields.max_macs is None else fields.max_macs,
+        group=fields.group or 0,
     )
 
 

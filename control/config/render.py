@@ -6,7 +6,24 @@ field that says how it is attached.
 
 from dataclasses import asdict
 
-from control.model import Attachment, Configuration, Nat, Network, Nic, Port, Publish, Route, Storm, Tap, Uplink, Vlan
+from control.model import (
+    Attachment,
+    Configuration,
+    Nat,
+    Network,
+    Nic,
+    Overlay,
+    Peer,
+    Port,
+    Publish,
+    RemoteEndpoint,
+    Route,
+    Storm,
+    Tap,
+    Uplink,
+    Vlan,
+    Vtep,
+)
 
 Json = dict[str, object]
 
@@ -18,6 +35,7 @@ def render_configuration(configuration: Configuration) -> Json:
         "networks": [render_network(network) for network in configuration.networks],
         "ports": [render_port(port) for port in configuration.ports],
         "uplink": None if configuration.uplink is None else render_uplink(configuration.uplink),
+        "overlay": None if configuration.overlay is None else render_overlay(configuration.overlay),
         "routes": [render_route(route) for route in configuration.routes],
         "nat": _nat(configuration.nat),
         "timeouts": asdict(configuration.timeouts),
@@ -35,6 +53,8 @@ def render_network(network: Network) -> Json:
         "internal": network.internal,
         "icc": network.icc,
         "mtu": network.mtu,
+        "vni": network.vni,
+        "inner_vlan": network.inner_vlan if network.mode == "overlay" else None,
     }
 
 
@@ -59,6 +79,7 @@ def render_port(port: Port) -> Json:
         "static_macs": [mac.hex(":") for mac in port.static_macs],
         "max_macs": port.max_macs,
         "publish": [publish_text(publish) for publish in port.publish],
+        "group": port.group,
     }
 
 
@@ -70,6 +91,44 @@ def render_uplink(uplink: Uplink) -> Json:
         "port": uplink.port,
         "ifname": uplink.ifname or None,
         "mtu": uplink.mtu,
+    }
+
+
+def render_overlay(overlay: Overlay) -> Json:
+    return {
+        "address": str(overlay.address),
+        "port": overlay.port,
+        "transport": overlay.transport,
+        "learning": overlay.learning,
+        "group": None if overlay.group is None else str(overlay.group),
+        "group_interface": overlay.group_interface or None,
+        "checksum": overlay.checksum,
+        "ttl": overlay.ttl,
+        "dscp": "inherit" if overlay.dscp is None else overlay.dscp,
+        "gbp": overlay.gbp,
+        "mtu": overlay.mtu,
+        "peers": [render_peer(peer) for peer in overlay.peers],
+    }
+
+
+def render_peer(peer: Peer) -> Json:
+    return {
+        "node": peer.node,
+        "address": str(peer.address),
+        "networks": list(peer.networks),
+        "subnets": [str(subnet) for subnet in peer.subnets],
+        "endpoints": [render_endpoint(endpoint) for endpoint in peer.endpoints],
+        "lease_s": peer.lease_s,
+    }
+
+
+def render_endpoint(endpoint: RemoteEndpoint) -> Json:
+    return {
+        "network": endpoint.network,
+        "address": str(endpoint.address),
+        "mac": endpoint.mac.hex(":") or None,
+        "namespace": endpoint.namespace,
+        "labels": dict(endpoint.labels),
     }
 
 
@@ -108,6 +167,8 @@ def _attachment(attachment: Attachment) -> tuple[str, Json]:
         return "tap", tap
     if isinstance(attachment, Nic):
         return "nic", {"ifname": attachment.ifname}
+    if isinstance(attachment, Vtep):
+        return "vtep", {"transport": attachment.transport}
     return "pcap", {}
 
 

@@ -26,6 +26,7 @@ _MAX_RATE = 10_000_000
 _MAX_TABLE = 1 << 22
 _MAX_FLOWS = 1 << 26
 _MAX_FRAGMENTS = 1 << 16
+_MAX_GROUP = 0xFFFF
 
 _whole = values.whole
 
@@ -149,6 +150,7 @@ class PortFields(Part):
     storm: StormFields | None = None
     static_macs: Macs | None = None
     max_macs: Annotated[int, reads(_whole(0, _MAX_TABLE))] | None = None
+    group: Annotated[int, reads(_whole(0, _MAX_GROUP))] | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -85,7 +85,7 @@ def interface_at(port: PortPlan, plan: Plan) -> InterfacePlan | None:
 def _is_on_link(destination: Address, port: PortPlan, interface: InterfacePlan, plan: Plan) -> bool:
     """Whether a station at the port would send to the destination's own MAC, not to the router's."""
     network = _network_of(port.port, plan)
-    if network is None or network.mode != "bridge" or destination in interface.addresses:
+    if network is None or not network.is_bridged or destination in interface.addresses:
         return False
     return subnet_of(destination, network.subnets) is not None
 

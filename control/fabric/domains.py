@@ -35,7 +35,7 @@ def native_vlan_of(port: Port) -> int | None:
 
 def has_gateway(network: Network) -> bool:
     """Whether the router has an interface in the network."""
-    return network.mode == "routed" or (network.mode == "bridge" and bool(network.subnets or network.gateway))
+    return network.mode == "routed" or (network.is_bridged and bool(network.subnets or network.gateway))
 
 
 class Domains:

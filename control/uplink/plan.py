@@ -88,7 +88,7 @@ def host_end(configuration: Configuration) -> tuple[Interface, ...]:
 
 def has_way_out(network: Network) -> bool:
     """Return whether the host and a network may know of each other."""
-    return network.mode in ("bridge", "routed") and not network.internal
+    return network.mode != "none" and not network.internal
 
 
 def _routes(configuration: Configuration) -> Iterator[Subnet]:

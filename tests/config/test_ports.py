@@ -41,7 +41,7 @@ def test_every_mistake_is_told_without_a_line() -> None:
         (
             "attach: mtu: expected one of the fields name, network, tap, nic, pcap, vlan, addresses, mac, "
             "namespace, labels, "
-            "named_ports, publish, spoof_check, endpoint, hairpin, storm, static_macs, max_macs, found 'mtu'"
+            "named_ports, publish, spoof_check, endpoint, hairpin, storm, static_macs, max_macs, group, found 'mtu'"
         ),
         "attach: network: expected a network that is known (did you mean blue?), found 'bleu'",
         "attach: name: expected a name that nothing else has, found a, which the port a has",

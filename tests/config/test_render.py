@@ -29,6 +29,7 @@ BY_DEFAULT = {
     "static_macs": [],
     "max_macs": 1024,
     "publish": [],
+    "group": 0,
 }
 
 
@@ -47,6 +48,8 @@ def test_a_configuration_is_rendered_with_every_default() -> None:
                 "internal": False,
                 "icc": True,
                 "mtu": 1500,
+                "vni": None,
+                "inner_vlan": None,
             }
         ],
         "ports": [
@@ -94,6 +97,7 @@ def test_a_configuration_is_rendered_with_every_default() -> None:
             },
         ],
         "uplink": None,
+        "overlay": None,
         "routes": [],
         "nat": {"endpoint_independent": False, "static": []},
         "timeouts": {
