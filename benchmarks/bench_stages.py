@@ -75,7 +75,13 @@ class Bench:
             self.state.learning_counters[0],
         )
         self.tables = Tables(
-            self.state.admit[copy], self.state.storms[0], self.fdb, self.state.forward[copy], self.state.switches[0]
+            self.state.admit[copy],
+            self.state.storms[0],
+            self.fdb,
+            self.state.forward[copy],
+            self.state.switches[0],
+            self.state.overlay[copy],
+            self.state.remotes[0],
         )
         carry_frames(
             self.vector, self.arena, self.egress, self.state, 0, self.frames, self.data, 2, DEFAULT_VECTOR, 0, 1_000_000

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dataplane.jit import kernel
-from dataplane.vector import EXTRA_FRAMES, FRAME_AT, SLOT_BYTES
+from dataplane.vector import EVERY_PEER, EXTRA_FRAMES, FRAME_AT, SLOT_BYTES
 from dataplane.verdict import ORIGINATED
 from dataplane.virtio import clear_virtio
 
@@ -31,6 +31,8 @@ def originate_frame(vector: Any, heads: Any, cause: int) -> int:
     vector.verdict[i] = ORIGINATED
     vector.reason[i] = 0
     vector.copies[i] = 0
+    vector.remote[i] = EVERY_PEER
+    vector.group[i] = 0
     vector.cause[i] = cause
     return i
 

@@ -35,7 +35,8 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
     """
     copy = generation % COPIES
     fdb = Fdb(state.fdb_head[0], state.fdb_buckets, state.fdb_rules[copy], state.learning_counters[worker])
-    tables = Tables(state.admit[copy], state.storms[0], fdb, state.forward[copy], state.switches[0])
+    overlay, remotes = state.overlay[copy], state.remotes[0]
+    tables = Tables(state.admit[copy], state.storms[0], fdb, state.forward[copy], state.switches[0], overlay, remotes)
 
     parse_frames(vector, arena.heads)
     admit_frames(vector, arena.heads, tables.admit, tables.storms)

@@ -1,9 +1,9 @@
 """All tables of one node, and the view of them that a worker takes for one burst.
 
-Who writes what: the agent writes ``admit``, ``fdb_rules``, ``forward``, ``interfaces`` (each in two copies, see
-``generation/``), ``switches``, and in place routes and next hops (``route/tables.py``); workers write the FDB, the
-flows, ``storms`` (of the ports they receive on) and their own counters; ``switches.link`` is set by the agent, and
-cleared by a worker that finds a device gone.
+Who writes what: the agent writes ``admit``, ``fdb_rules``, ``forward``, ``interfaces``, ``overlay`` (each in two
+copies, see ``generation/``), ``switches``, and in place routes, next hops (``route/tables.py``) and ``remotes``;
+workers write the FDB, the flows, ``storms`` (of the ports they receive on) and their own counters; ``switches.link``
+is set by the agent, and cleared by a worker that finds a device gone.
 """
 
 from typing import Any, Final, NamedTuple
@@ -48,6 +48,7 @@ from dataplane.route.tables import IPV4_BITS, IPV6_BITS, ROOT_SLOTS, units_for
 from dataplane.router.tables import CLOCK_DTYPE, ERRORS_DTYPE, ROUTER_ARRAYS, ROUTER_DTYPE, WAY_DTYPE
 from dataplane.shm import LayoutError, Region, attach_region, create_region, read_parameters
 from dataplane.vector import MAX_PORTS
+from encap.tables import OVERLAY_DTYPE, REMOTES_DTYPE, initialize_remotes
 from nat.tables import NAT_DRAWS_DTYPE, NAT_RULES_DTYPE, QUOTE_DTYPE, initialize_nat
 
 SWITCHES_DTYPE: Final = np.dtype([("link", "u1", (MAX_PORTS,)), ("mirror", "u1", (MAX_PORTS,))], align=True)
@@ -80,6 +81,8 @@ class State(NamedTuple):
     fdb_head: Any
     fdb_buckets: Any
     forward: Any
+    overlay: Any
+    remotes: Any
     port_counters: Any
     learning_counters: Any
     mirror_rings: Any
@@ -127,6 +130,8 @@ class Tables(NamedTuple):
     fdb: Fdb
     forward: Any
     switches: Any
+    overlay: Any
+    remotes: Any
 
 
 Sections = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]
@@ -144,6 +149,8 @@ def sections(parameters: dict[str, int]) -> Sections:
         "fdb_head": (FDB_HEAD_DTYPE, (1,)),
         "fdb_buckets": (BUCKET_DTYPE, (bucket_count(parameters["fdb"]),)),
         "forward": (FORWARD_DTYPE, (COPIES,)),
+        "overlay": (OVERLAY_DTYPE, (COPIES,)),
+        "remotes": (REMOTES_DTYPE, (1,)),
         "port_counters": (WORKER_COUNTERS_DTYPE, (workers,)),
         "learning_counters": (LEARNING_COUNTERS_DTYPE, (workers,)),
         "mirror_rings": (MIRROR_RING_DTYPE, (workers,)),
@@ -224,6 +231,7 @@ def create_state(capacities: Capacities, workers: int, shared: bool, seed: int |
     initialize_flows(arrays["flow_head"][0], capacities.flows, random)
     initialize_flows(arrays["mapping_head"][0], capacities.flows, random)
     initialize_nat(arrays["nat_draws"], random)
+    initialize_remotes(arrays["remotes"][0], random)
     initialize_neighbours(arrays["neighbour_head"][0], capacities.neighbours, random)
     initialize_fragments(arrays["fragment_head"][0], capacities.fragments, 0, random)
     return view_state(arrays, workers), region

@@ -37,6 +37,11 @@ SLOT_BYTES: Final = FRAME_AT + HEAD_BYTES
 SPILL_BYTES: Final = 65536
 
 MAX_PORTS: Final = 1024
+MAX_PEERS: Final = 4096
+"""How many other nodes an overlay spans; number 0 is none."""
+NO_PEER: Final = 0
+EVERY_PEER: Final = 0xFFFF
+"""What ``remote`` says of a frame whose copy for the tunnel is for nobody, or for every node of its network."""
 DOMAINS: Final = 8192
 """Filtering domains: a VLAN of a network, or a whole network where no port reads VLANs. Domain 0 is none."""
 
@@ -80,6 +85,10 @@ VECTOR_DTYPE: Final = np.dtype(
         ("protocol", *column("u1")),
         ("is_ipv6", *column("u1")),
         ("fragment", *column("u1")),
+        # The peer that it came from, or which of them get it; its group (GBP); the traffic class of its outer header.
+        ("remote", *column("u2")),
+        ("group", *column("u2")),
+        ("outer_tos", *column("u1")),
         # What becomes of it; which frame caused it (itself, if it came in).
         ("verdict", *column("u1")),
         ("reason", *column("u1")),

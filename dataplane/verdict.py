@@ -69,6 +69,13 @@ NAT_EXHAUSTED: Final = 36
 FRAGMENT_TABLE_FULL: Final = 37
 FRAGMENT_OVERLAP: Final = 38
 BURST_FULL: Final = 39
+VXLAN_TRUNCATED: Final = 40
+VXLAN_CHECKSUM: Final = 41
+VXLAN_NO_VNI: Final = 42
+UNKNOWN_PEER: Final = 43
+UNKNOWN_VNI: Final = 44
+INNER_VLAN: Final = 45
+ECN_CONFLICT: Final = 46
 
 DROP_REASONS: Final = (
     DropReason(RUNT, "runt", "shorter than an Ethernet header (14 bytes)"),
@@ -118,6 +125,13 @@ DROP_REASONS: Final = (
     DropReason(FRAGMENT_TABLE_FULL, "fragment_table_full", "a fragment, and no more of them can be kept track of"),
     DropReason(FRAGMENT_OVERLAP, "fragment_overlap", "a fragment that overlaps another of its packet (RFC 5722)"),
     DropReason(BURST_FULL, "burst_full", "the burst had no room left for a frame that it causes"),
+    DropReason(VXLAN_TRUNCATED, "vxlan_truncated", "ends inside its outer headers, its VXLAN header or its inner one"),
+    DropReason(VXLAN_CHECKSUM, "vxlan_checksum", "the checksum of its outer IP or UDP header is wrong"),
+    DropReason(VXLAN_NO_VNI, "vxlan_no_vni", "its VXLAN header does not say that it has a VNI (the I flag)"),
+    DropReason(UNKNOWN_PEER, "unknown_peer", "encapsulated by an address that is no peer's"),
+    DropReason(UNKNOWN_VNI, "unknown_vni", "of a VNI that no network has here"),
+    DropReason(INNER_VLAN, "inner_vlan", "carries a VLAN tag through an overlay that discards them (RFC 7348 6.1)"),
+    DropReason(ECN_CONFLICT, "ecn_conflict", "congestion was met by a packet that cannot tell of it (RFC 6040)"),
 )
 
 REASON_NAMES: Final = {reason.number: reason.name for reason in DROP_REASONS}

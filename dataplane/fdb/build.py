@@ -14,6 +14,7 @@ from dataplane.fdb.tables import (
     EPOCH_SHIFT,
     EPOCHS,
     NEVER,
+    PLACES,
     PORT_SHIFT,
     REMOVED,
     STATIC,
@@ -21,7 +22,6 @@ from dataplane.fdb.tables import (
     TICK_SHIFT,
     TICKS_AHEAD,
 )
-from dataplane.vector import MAX_PORTS
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 _TICK = int(TICK_SHIFT)
@@ -101,7 +101,7 @@ def begin_epoch(head: Any, port: int, epoch: int) -> None:
 
     Precondition: no worker counts under the epoch before the present one any more.
     """
-    head.macs[epoch % COUNTED_EPOCHS * MAX_PORTS + port] = 0
+    head.macs[epoch % COUNTED_EPOCHS * PLACES + port] = 0
 
 
 def demand_sweep(head: Any) -> None:

@@ -12,6 +12,7 @@ from dataplane.fdb.tables import (
     EMPTY,
     EPOCH_SHIFT,
     EPOCHS,
+    PLACES,
     PORT_SHIFT,
     PROBE_LIMIT,
     REMOVED,
@@ -21,7 +22,6 @@ from dataplane.fdb.tables import (
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.memory import compare_and_swap, fetch_add, load_acquire
-from dataplane.vector import MAX_PORTS
 
 INSERTED: Final = 0
 BEATEN: Final = 1
@@ -280,7 +280,7 @@ def count_mac(fdb: Any, value: int, by: int) -> None:
 @inlined
 def place_of_count(epoch: int, port: int) -> int:
     """Return where the head counts the MACs that ``port`` has under ``epoch``."""
-    return np.int64(epoch % np.uint64(COUNTED_EPOCHS)) * MAX_PORTS + port
+    return np.int64(epoch % np.uint64(COUNTED_EPOCHS)) * PLACES + port
 
 
 @kernel

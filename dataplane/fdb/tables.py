@@ -1,11 +1,11 @@
 """The forwarding database (FDB): which MAC address lies behind which port, as traffic teaches it.
 
 It is a hash table of buckets of one cache line, four entries each. An entry is two words: the key, a filtering
-domain and a MAC address, and the value, the port and when the MAC was last heard there::
+domain and a MAC address, and the value, its place (a port, or another node) and when the MAC was last heard there::
 
     key    63      48 47                                0      value   63     62   48 47      32 31            0
            +---------+----------------------------------+             +--------+-------+----------+--------------+
-           | domain  | MAC, first byte lowest           |             | static | epoch | port     | last seen    |
+           | domain  | MAC, first byte lowest           |             | static | epoch | place    | last seen    |
            +---------+----------------------------------+             +--------+-------+----------+--------------+
 
 Invariants
@@ -37,7 +37,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from dataplane.vector import MAX_PORTS
+from dataplane.vector import MAX_PEERS, MAX_PORTS
+
+PLACES: Final = MAX_PORTS + MAX_PEERS
+"""Where a MAC may be: behind a port, or, from MAX_PORTS on, behind a peer."""
 
 BUCKET_ENTRIES: Final = 4
 PROBE_LIMIT: Final = 8
@@ -77,7 +80,7 @@ FDB_HEAD_DTYPE: Final = np.dtype(
         ("next_swept", "u4"),
         # Arrays, so that they can be counted atomically. A port's place among the MACs is ``place_of_count``.
         ("entries", "u4", (1,)),
-        ("macs", "u4", (COUNTED_EPOCHS * MAX_PORTS,)),
+        ("macs", "u4", (COUNTED_EPOCHS * PLACES,)),
     ],
     align=True,
 )
@@ -93,7 +96,7 @@ FDB_RULES_DTYPE: Final = np.dtype(
         ("static_entries", "u4"),
         ("static_key", "u8", (STATIC_ENTRIES,)),
         ("static_port", "u2", (STATIC_ENTRIES,)),
-        ("ports", FDB_PORT_DTYPE, (MAX_PORTS,)),
+        ("ports", FDB_PORT_DTYPE, (PLACES,)),
     ],
     align=True,
 )

@@ -55,7 +55,7 @@ free. ``announced`` stands for the interfaces and links that the router has told
 has come to interface ``next_announced``, 0 when it is through."""
 
 
-COPIED: Final = ("interfaces", "flow_rules", "nat_rules", "neighbour_rules")
+COPIED: Final = ("interfaces", "flow_rules", "nat_rules", "neighbour_rules", "overlay")
 """Arrays of which the copy in force counts."""
 OF_WORKER: Final = ("nat_draws", "nat_scratch", "ways", "quotes")
 """Arrays that have a record for each worker."""
@@ -64,7 +64,7 @@ SHARED: Final = (
     *("flow_head", "flow_buckets", "flow_ring", "flow_records"),
     *("mapping_head", "mapping_buckets", "mapping_ring", "mapping_records"),
     *("neighbour_head", "neighbour_buckets", "parking_head", "parking_places"),
-    *("fragment_head", "fragment_words", "fragment_entries", "errors", "clock"),
+    *("fragment_head", "fragment_words", "fragment_entries", "errors", "clock", "remotes"),
 )
 ROUTER_ARRAYS: Final = (*COPIED, *OF_WORKER, *SHARED)
 

@@ -24,6 +24,7 @@ from dataplane.parking.tables import PARKING_HEAD_DTYPE, PLACE_DTYPE, Parking
 from dataplane.route.hops.tables import NEXTHOP_DTYPE
 from dataplane.route.tables import Fib
 from dataplane.router.tables import CLOCK_DTYPE, ERRORS_DTYPE, WAY_DTYPE
+from encap.tables import OVERLAY_DTYPE, REMOTES_DTYPE
 from nat.tables import NAT_DRAWS_DTYPE, NAT_RULES_DTYPE, QUOTE_DTYPE, Nat
 
 _U4 = np.dtype(np.uint32)
@@ -38,6 +39,7 @@ _DRAWS = np.uint64(NAT_DRAWS_DTYPE.itemsize)
 _CONVERSATION = np.uint64(CONVERSATION_DTYPE.itemsize)
 _WAY = np.uint64(WAY_DTYPE.itemsize)
 _QUOTE = np.uint64(QUOTE_DTYPE.itemsize)
+_OVERLAY = np.uint64(OVERLAY_DTYPE.itemsize)
 
 
 @expanded
@@ -162,6 +164,18 @@ def fragments_of(router: Any) -> Any:
 def errors_of(router: Any) -> Any:
     """Return what limits ICMP errors."""
     return record_at(router.errors, ERRORS_DTYPE)
+
+
+@expanded
+def overlay_of(router: Any) -> Any:
+    """Return the overlay's settings in force (a record of ``OVERLAY_DTYPE``)."""
+    return record_at(router.overlay + router.in_force * _OVERLAY, OVERLAY_DTYPE)
+
+
+@expanded
+def remotes_of(router: Any) -> Any:
+    """Return what is known of other nodes (the record of ``REMOTES_DTYPE``)."""
+    return record_at(router.remotes, REMOTES_DTYPE)
 
 
 @expanded

@@ -22,6 +22,7 @@ class NextHop(NamedTuple):
     mtu: int = 0
     domain: int = 0
     is_open: bool = False
+    peer: int = 0
 
 
 class Numbers:
@@ -147,6 +148,7 @@ class NextHopWriter:
         row.domain = hop.domain
         row.mtu = hop.mtu
         row.is_open = hop.is_open
+        row.peer = hop.peer
         row.address_high = hop.address >> 64
         row.address_low = hop.address & 0xFFFF_FFFF_FFFF_FFFF
         self.hop_of[hop] = number
@@ -178,4 +180,12 @@ def read_hop(hops: Hops, number: int) -> NextHop:
     """Return a next hop as it was given."""
     row = hops.hop[number]
     address = int(row.address_high) << 64 | int(row.address_low)
-    return NextHop(int(row.kind), int(row.interface), address, int(row.mtu), int(row.domain), bool(row.is_open))
+    return NextHop(
+        int(row.kind),
+        int(row.interface),
+        address,
+        int(row.mtu),
+        int(row.domain),
+        bool(row.is_open),
+        int(row.peer),
+    )

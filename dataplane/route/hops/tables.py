@@ -42,14 +42,15 @@ NEXTHOP_DTYPE: Final = np.dtype(
         ("interface", "u2"),
         ("domain", "u2"),
         ("mtu", "u2"),
+        ("peer", "u2"),
         ("kind", "u1"),
         ("is_open", "u1"),
     ],
     align=True,
 )
 """One next hop: its kind; the neighbour's address in host order, for VIA (IPv4 mapped); the router's interface and the
-filtering domain that it lies in, and the MTU there in bytes; whether the route says that other networks may use it.
-24 bytes."""
+filtering domain that it lies in, and the MTU there in bytes; the peer of the overlay behind which all that it leads to
+lies, 0 for none; whether the route says that other networks may use it. 32 bytes."""
 
 PLACES: Final = 256
 MEMBERS: Final = 64
