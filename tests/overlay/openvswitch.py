@@ -65,13 +65,7 @@ class OpenVswitchNode:
             settings = [f"options:{key}={value}" for key, value in options.items()]
             self._vsctl(
                 *("add-port", self._bridge(net), port, "--", "set", "port", port, "protected=true", "--"),
-                *(
-                    "set",
-                    "interface",
-                    port,
-                    "type=vxlan",
-                    *(f"options:{key}={value}" for key, value in options.items()),
-                ),
+                *("set", "interface", port, "type=vxlan", *settings),
             )
 
     def add_station(self, station: Station) -> None:
