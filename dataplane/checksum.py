@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataplane.jit import inlined, kernel
-from dataplane.memory import load_u16_be, load_u32_be, store_u16_be
+from dataplane.memory import load_u16_be, load_u32_be, store_u16_be, store_u32_be
 
 _WORD = np.uint64(0xFFFF)
 _HALF = np.uint64(0xFFFF_FFFF)
@@ -40,6 +40,43 @@ def sum_bytes(heads: Any, at: int, count: int) -> Any:
     if count & 1:
         total += np.uint64(heads[rest]) << _BYTE
     return total
+
+
+@kernel
+def copy_and_sum(target: Any, to: int, source: Any, at: int, count: int) -> Any:
+    """Copy ``count`` bytes from ``at`` of ``source`` to ``to`` of ``target``, and return their sum as ``sum_bytes``
+    does: one pass over memory where bytes are both kept and verified. The two ranges do not overlap."""
+    total = np.uint64(0)
+    for k in range(count >> 2):
+        word = load_u32_be(source, at + 4 * k)
+        store_u32_be(target, to + 4 * k, word)
+        total += np.uint64(word)
+    done = count & ~3
+    if count & 2:
+        pair = load_u16_be(source, at + done)
+        store_u16_be(target, to + done, pair)
+        total += np.uint64(pair)
+        done += 2
+    if count & 1:
+        target[to + done] = source[at + done]
+        total += np.uint64(source[at + done]) << _BYTE
+    return total
+
+
+@inlined
+def sum_behind(count: int, total: Any) -> Any:
+    """Return what the sum ``total`` of some bytes is worth where they follow ``count`` others: behind an odd number
+    each of them is the other half of its word (RFC 1071 section 2.B)."""
+    if count & 1 == 0:
+        return total
+    folded = np.uint64(fold(total))
+    return (folded << _BYTE & _WORD) | folded >> _BYTE
+
+
+@kernel
+def sum_split(heads: Any, at: int, count: int, tails: Any, tail_at: int, tail_count: int) -> Any:
+    """Return the sum of bytes that begin in a head and go on in a tail, where they may begin amid a word."""
+    return sum_bytes(heads, at, count) + sum_behind(count, sum_bytes(tails, tail_at, tail_count))
 
 
 @inlined

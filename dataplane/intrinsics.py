@@ -15,6 +15,7 @@ from dataplane.jit import CHECKS_BOUNDS
 from dataplane.layout import LINE_BYTES
 
 _BYTE = ir.IntType(8)
+_RECORD_ALIGNMENT = 16
 
 
 def _byte_pointer(
@@ -182,6 +183,18 @@ def fetch_add(typing_context: Any, array: Any, index: Any, amount: Any) -> Any:
         return builder.atomic_rmw("add", pointer, arguments[2], "acq_rel")
 
     return array.dtype(array, types.intp, array.dtype), generate
+
+
+def local_record(typing_context: Any, dtype: Any) -> Any:
+    """Return a record of ``dtype`` that lasts as long as the kernel that asks for it; what it holds is undefined."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        record = context.get_data_type(signature.return_type)
+        room = cgutils.alloca_once(builder, record)
+        room.align = _RECORD_ALIGNMENT
+        return builder.bitcast(room, context.get_value_type(signature.return_type))
+
+    return dtype.dtype(dtype), generate
 
 
 def record_at(typing_context: Any, address: Any, dtype: Any) -> Any:

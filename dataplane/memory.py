@@ -3,7 +3,8 @@
 Each has two definitions with one meaning: an intrinsic for compiled kernels and a plain one for kernels that run as
 Python (``NUMBA_DISABLE_JIT=1``). Offsets are in bytes into a C-contiguous uint8 array and are not checked, except in
 plain Python and with ``NUMBA_BOUNDSCHECK=1``: a kernel checks its lengths once, at its gate. What takes an *address*
-reads memory that is no array: a device's ring.
+reads memory that is no array: a device's ring. A
+*local record* is a kernel's own scratch, on the stack.
 """
 
 import ctypes
@@ -87,6 +88,9 @@ if JIT_DISABLED:
         to = _inside(target, target_at, length)
         target[to : to + length] = np.frombuffer(ctypes.string_at(int(address), length), np.uint8)
 
+    def local_record(dtype: Any) -> Any:
+        return np.zeros(1, dtype).view(np.recarray)[0]
+
     def record_at(address: Any, dtype: Any) -> Any:
         return records_at(address, 1, dtype)[0]
 
@@ -132,6 +136,7 @@ else:
     copy_bytes = intrinsic(intrinsics.copy_bytes)
     store_u32_at = intrinsic(intrinsics.store_u32_at)
     copy_from = intrinsic(intrinsics.copy_from)
+    local_record = intrinsic(intrinsics.local_record)
     record_at = intrinsic(intrinsics.record_at)
     records_at = intrinsic(intrinsics.records_at)
     prefetch = intrinsic(intrinsics.prefetch)

@@ -38,6 +38,26 @@ def originate_frame(vector: Any, heads: Any, cause: int) -> int:
 
 
 @kernel
+def describe_alike(vector: Any, i: int, j: int) -> None:
+    """Let frame ``j`` say of itself what frame ``i`` does: all but where its bytes are and what becomes of it."""
+    vector.in_port[j] = vector.in_port[i]
+    vector.timestamp_ns[j] = vector.timestamp_ns[i]
+    vector.destination_mac[j], vector.source_mac[j] = vector.destination_mac[i], vector.source_mac[i]
+    vector.ether_type[j] = vector.ether_type[i]
+    vector.vlan_tci[j] = vector.vlan_tci[i]
+    vector.domain[j] = vector.domain[i]
+    vector.source_high[j], vector.source_low[j] = vector.source_high[i], vector.source_low[i]
+    vector.destination_high[j], vector.destination_low[j] = vector.destination_high[i], vector.destination_low[i]
+    vector.ports[j] = vector.ports[i]
+    vector.protocol[j] = vector.protocol[i]
+    vector.is_ipv6[j] = vector.is_ipv6[i]
+    vector.fragment[j] = vector.fragment[i]
+    vector.remote[j], vector.group[j], vector.outer_tos[j] = vector.remote[i], vector.group[i], vector.outer_tos[i]
+    vector.interface[j] = vector.interface[i]
+    vector.flow_hash[j] = vector.flow_hash[i]
+
+
+@kernel
 def set_lengths(vector: Any, i: int, head: int, tail: int) -> None:
     """Say that frame ``i`` has ``head`` bytes in its slot and ``tail`` in its spill buffer."""
     vector.head_length[i] = head

@@ -18,11 +18,19 @@ from dataplane.jit import inlined, kernel
 from dataplane.memory import load_u16, store_u16, store_u32, store_u64
 
 NEEDS_CHECKSUM: Final = 1
-_GSO_TYPE: Final = 1
-_HEADER_LENGTH: Final = 2
+GSO_TYPE: Final = 1
+HEADER_LENGTH: Final = 2
 SEGMENT_BYTES: Final = 4
 CHECKSUM_FROM: Final = 6
 CHECKSUM_AT: Final = 8
+
+GSO_TCP4: Final = 1
+GSO_TCP6: Final = 4
+GSO_UDP: Final = 5
+"""GSO types: TCP over either IP, and UDP datagrams of equal size over any (UDP_L4). Type 3, a UDP datagram to be cut
+into fragments, is not offered to any device."""
+GSO_ECN: Final = 0x80
+"""Added to a TCP type: the first segment alone carries CWR (RFC 3168)."""
 
 
 @inlined
@@ -35,7 +43,7 @@ def clear_virtio(heads: Any, slot: int) -> None:
 @inlined
 def is_superframe(heads: Any, slot: int) -> bool:
     """Whether the frame in the slot at byte ``slot`` is to be cut by whoever puts it on a wire."""
-    return heads[slot + _GSO_TYPE] != 0
+    return heads[slot + GSO_TYPE] != 0
 
 
 @inlined
@@ -47,6 +55,6 @@ def defers_checksum(heads: Any, slot: int, at: int) -> bool:
 @kernel
 def move_headers(heads: Any, slot: int, by: int) -> None:
     """Follow headers that became ``by`` bytes longer (or shorter, if negative) in front of the checksummed part."""
-    if heads[slot] & NEEDS_CHECKSUM or heads[slot + _GSO_TYPE] != 0:
+    if heads[slot] & NEEDS_CHECKSUM or heads[slot + GSO_TYPE] != 0:
         store_u16(heads, slot + CHECKSUM_FROM, np.uint16(np.int64(load_u16(heads, slot + CHECKSUM_FROM)) + by))
-        store_u16(heads, slot + _HEADER_LENGTH, np.uint16(np.int64(load_u16(heads, slot + _HEADER_LENGTH)) + by))
+        store_u16(heads, slot + HEADER_LENGTH, np.uint16(np.int64(load_u16(heads, slot + HEADER_LENGTH)) + by))

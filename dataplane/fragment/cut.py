@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.checksum import fold, sum_bytes
-from dataplane.icmp.headers import sum_split, write_checksum
+from dataplane.checksum import sum_bytes
+from dataplane.icmp.headers import write_checksum
 from dataplane.jit import kernel
-from dataplane.memory import copy_bytes, load_u16, load_u16_be, store_u16_be
-from dataplane.originate import originate_frame, set_lengths
+from dataplane.memory import copy_bytes, load_u16_be, store_u16_be
+from dataplane.originate import describe_alike, originate_frame, set_lengths
+from dataplane.superframe.deferred import complete_checksum
 from dataplane.vector import EXTRA_FRAMES, FIRST_FRAGMENT, HEAD_BYTES, LATER_FRAGMENT, SLOT_BYTES, SPILL_BYTES
-from dataplane.virtio import CHECKSUM_AT, CHECKSUM_FROM, NEEDS_CHECKSUM, clear_virtio, is_superframe
+from dataplane.virtio import clear_virtio, is_superframe
 from dataplane.wire import (
     ETHERNET_BYTES,
     IPV4_BYTES,
@@ -33,7 +34,6 @@ _UNIT = 8
 _OPTION_END = 0
 _OPTION_NOTHING = 1
 _OPTION_COPIED = 0x80
-_ALL_ONES = np.uint64(0xFFFF)
 
 
 @kernel
@@ -61,7 +61,9 @@ def cut_packet(vector: Any, arena: Any, i: int, mtu: int) -> bool:
     rest = total - header - first
     if (rest + each - 1) // each > EXTRA_FRAMES - (vector.count - vector.received):
         return False
-    if not complete_checksum(vector, arena, i):
+    frame, end = packet - ETHERNET_BYTES, ETHERNET_BYTES + total
+    in_head: Any = min(np.int64(vector.head_length[i]), end)
+    if not complete_checksum(heads, arena.tails, i * SLOT_BYTES, frame, in_head, end - in_head):
         return False
     offset = placed & IPV4_OFFSET_MASK
     for k in range((rest + each - 1) // each):
@@ -73,29 +75,6 @@ def cut_packet(vector: Any, arena: Any, i: int, mtu: int) -> bool:
         write_place(heads, part, copied, copied + count, (offset + (first + k * each) // _UNIT) | more)
     shorten(vector, heads, i, header + first)
     write_place(heads, packet, header, header + first, offset | IPV4_MORE_FRAGMENTS)
-    return True
-
-
-@kernel
-def complete_checksum(vector: Any, arena: Any, i: int) -> bool:
-    """Compute the checksum that frame ``i`` leaves to a device, if it does; False if the field is not in its head.
-
-    The field holds the sum of the pseudo-header until then. A result of 0 is written as its equal 0xFFFF, since 0 says
-    of UDP that there is none.
-    """
-    heads, slot = arena.heads, i * SLOT_BYTES
-    if heads[slot] & NEEDS_CHECKSUM == 0:
-        return True
-    end: Any = ETHERNET_BYTES + np.int64(vector.packet_bytes[i])
-    head: Any = min(np.int64(vector.head_length[i]), end)
-    begin = np.int64(load_u16(heads, slot + CHECKSUM_FROM))
-    field = begin + np.int64(load_u16(heads, slot + CHECKSUM_AT))
-    if field + 2 > head:
-        return False
-    frame = np.int64(vector.head_at[i])
-    total = sum_split(heads, frame + begin, head - begin, arena.tails, i * SPILL_BYTES, end - head)
-    checksum = np.uint64(fold(total)) ^ _ALL_ONES
-    store_u16_be(heads, frame + field, np.uint16(checksum if checksum else _ALL_ONES))
     return True
 
 
@@ -143,26 +122,11 @@ def append_fragment(vector: Any, arena: Any, i: int, header: int, copied: int, s
     copy_payload(vector, arena, i, at + in_head, arena.tails, j * SPILL_BYTES, count - in_head)
     set_lengths(vector, j, ETHERNET_BYTES + copied + in_head, count - in_head)
     vector.packet_bytes[j] = copied + count
-    copy_columns(vector, i, j)
-    return j
-
-
-@kernel
-def copy_columns(vector: Any, i: int, j: int) -> None:
-    """Let frame ``j`` say of itself what frame ``i`` does, but for its transport header, which it has not."""
-    vector.in_port[j] = vector.in_port[i]
-    vector.timestamp_ns[j] = vector.timestamp_ns[i]
-    vector.domain[j] = vector.domain[i]
-    vector.vlan_tci[j] = vector.vlan_tci[i]
-    vector.destination_mac[j], vector.source_mac[j] = vector.destination_mac[i], vector.source_mac[i]
-    vector.ether_type[j] = vector.ether_type[i]
-    vector.source_high[j], vector.source_low[j] = vector.source_high[i], vector.source_low[i]
-    vector.destination_high[j], vector.destination_low[j] = vector.destination_high[i], vector.destination_low[i]
-    vector.protocol[j] = vector.protocol[i]
-    vector.is_ipv6[j] = vector.is_ipv6[i]
+    describe_alike(vector, i, j)
     vector.fragment[j] = LATER_FRAGMENT
     vector.transport_at[j] = 0
     vector.ports[j] = 0
+    return j
 
 
 @kernel

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from dataplane.checksum import sum_split
 from dataplane.icmp.headers import (
     pseudo_header6,
-    sum_split,
     turn_back,
     write_checksum,
     write_ipv4,
@@ -60,7 +60,7 @@ def write_message(vector: Any, arena: Any, i: int, at: Any, kind: int, code: int
     store_u16_be(heads, at + ICMP_CHECKSUM, np.uint16(0))
     store_u32_be(heads, at + ICMP_ID, np.uint32(rest))
     in_head = np.int64(vector.head_at[i]) + np.int64(vector.head_length[i]) - at
-    total = sum_split(heads, at, in_head, arena.tails, i * SPILL_BYTES, np.int64(vector.tail_length[i]))
+    total = sum_split(heads, at, in_head, arena.tails, i * SPILL_BYTES, int(vector.tail_length[i]))
     write_checksum(heads, at + ICMP_CHECKSUM, total + pseudo)
 
 

@@ -31,7 +31,6 @@ from dataplane.wire import (
 
 _CHECKSUM_MASK = np.uint64(0xFFFF)
 _ADDRESS4 = np.uint64(0xFFFF_FFFF)
-_BYTE = np.uint64(8)
 _VERSION4_AND_LENGTH = 0x4500
 _VERSION6 = np.uint32(6 << 28)
 
@@ -99,13 +98,3 @@ def pseudo_header4(source: Any, destination: Any, payload: Any, protocol: int) -
 def write_checksum(heads: Any, at: Any, total: Any) -> None:
     """Store the checksum of what sums up to ``total``, in which the checksum field counted as 0."""
     store_u16_be(heads, at, np.uint16(np.uint64(fold(total)) ^ _CHECKSUM_MASK))
-
-
-@kernel
-def sum_split(heads: Any, at: Any, count: Any, tails: Any, tail_at: Any, tail_count: Any) -> Any:
-    """Return the sum of bytes that begin in a head and go on in a tail, where they may begin amid a word."""
-    head = sum_bytes(heads, at, count)
-    tail = np.uint64(fold(sum_bytes(tails, tail_at, tail_count)))
-    if count & 1:
-        tail = (tail << _BYTE & _CHECKSUM_MASK) | tail >> _BYTE
-    return head + tail
