@@ -11,6 +11,7 @@ from hashlib import blake2b
 from control.config.claims import Claims
 from control.config.subnets import free_hosts, is_host, on_subnet, subnet_of
 from control.model import Address, Interface, Network, Port, Subnet
+from control.overlay.claims import PeerClaims
 
 _GROUP_BIT = 0x01
 _LOCAL_BIT = 0x02
@@ -19,24 +20,29 @@ _LOCAL_BIT = 0x02
 class AddressPool:
     """The free addresses of one network. Reserve what is stated, then keep what is in force, then fill up."""
 
-    def __init__(self, network: Network, attached: Iterable[Port] = ()) -> None:
-        """Begin with the network's gateway taken, and what ports that are in force have."""
+    def __init__(self, network: Network, attached: Iterable[Port] = (), elsewhere: PeerClaims | None = None) -> None:
+        """Begin with the network's gateway taken, what ports that are in force have, and what is at other nodes."""
+        remote = elsewhere or PeerClaims()
         self._subnets = network.subnets
-        self._taken: set[Address] = set(network.gateway)
+        self._elsewhere = remote.subnets
+        self._taken: set[Address] = {*network.gateway, *remote.addresses_of(network.name)}
         for port in attached:
             if port.network == network.name:
                 self.reserve(port.addresses)
-        self._free: dict[Subnet, Iterator[Address]] = {s: free_hosts(s, self._taken) for s in network.subnets}
+        self._free: dict[Subnet, Iterator[Address]] = {s: self._hosts(s) for s in network.subnets}
 
     def reserve(self, addresses: Iterable[Interface]) -> None:
         self._taken.update(interface.ip for interface in addresses)
+
+    def _hosts(self, subnet: Subnet) -> Iterator[Address]:
+        return free_hosts(subnet, self._taken, (held for held, _ in self._elsewhere.within(subnet)))
 
     def keep(self, present: tuple[Interface, ...]) -> dict[Subnet, Interface]:
         """Reserve and return those of a port's present addresses that are still good, one a subnet."""
         kept: dict[Subnet, Interface] = {}
         for address in (interface.ip for interface in present):
             subnet = subnet_of(address, self._subnets)
-            if subnet and subnet not in kept and is_host(address, subnet) and address not in self._taken:
+            if subnet and subnet not in kept and is_host(address, subnet) and self._is_free(address):
                 kept[subnet] = on_subnet(address, subnet)
         self.reserve(kept.values())
         return kept
@@ -54,6 +60,9 @@ class AddressPool:
             else:
                 exhausted = exhausted or subnet
         return tuple(addresses), exhausted
+
+    def _is_free(self, address: Address) -> bool:
+        return address not in self._taken and self._elsewhere.around(address) is None
 
 
 def derive_mac(node: str, network: str, port: str, attempt: int = 0) -> bytes:

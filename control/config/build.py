@@ -4,7 +4,7 @@ from control.config.schema import PortFields, StormFields, VlanFields
 from control.config.subnets import on_subnet, subnet_of
 from control.model import Attachment, Interface, Network, Nic, Pcap, Port, Storm, Tap, Vlan
 
-_DEFAULT_NAMESPACE = "default"
+DEFAULT_NAMESPACE = "default"
 
 
 def attachment_of(fields: PortFields) -> Attachment:
@@ -52,7 +52,7 @@ def build_port(fields: PortFields, addresses: tuple[Interface, ...], mac: bytes,
         addresses=addresses,
         mac=mac,
         mac_known=fields.mac is not None or (fields.tap is not None and fields.tap.netns is not None),
-        namespace=fields.namespace or _DEFAULT_NAMESPACE,
+        namespace=fields.namespace or DEFAULT_NAMESPACE,
         labels=tuple(sorted((fields.labels or {}).items())),
         named_ports=tuple(sorted((name, *port) for name, port in (fields.named_ports or {}).items())),
         endpoint=endpoint,

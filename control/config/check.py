@@ -32,6 +32,20 @@ def check_network(fields: NetworkFields, path: Path, mistakes: Mistakes) -> None
         _check_gateways(fields, path, mistakes)
 
 
+def check_overlay_fields(fields: NetworkFields, path: Path, has_overlay: bool, mistakes: Mistakes) -> None:
+    """Check what only an overlay network has. ``has_overlay``: the file says how other nodes are reached."""
+    mode = fields.mode or "bridge"
+    if mode == "overlay":
+        if fields.vni is None and not mistakes.touch((*path, "vni")):
+            mistakes.add((*path, "vni"), "a VNI in mode overlay", "nothing")
+        if not has_overlay:
+            mistakes.add((*path, "mode"), "an `overlay` section beside mode overlay", "none")
+    elif not mistakes.touch((*path, "mode")):
+        for field in ("vni", "inner_vlan"):
+            if (value := getattr(fields, field)) is not None:
+                mistakes.add((*path, field), f"{field} in mode overlay only", f"{value} in mode {mode}")
+
+
 def _check_gateways(fields: NetworkFields, path: Path, mistakes: Mistakes) -> None:
     served: dict[Subnet, Address] = {}
     for index, gateway in enumerate(fields.gateway or ()):
@@ -62,6 +76,8 @@ def check_port(fields: PortFields, path: Path, networks: Networks, all_known: bo
         return
     if (network := networks.get(fields.network)) is not None:
         _check_addresses(fields, path, network, mistakes)
+        if network.mode == "overlay" and fields.vlan is not None:
+            mistakes.add((*path, "vlan"), "a port that reads no VLANs in an overlay network", network.name)
     elif all_known and fields.network not in networks:
         mistakes.add((*path, "network"), _known_networks(fields.network, networks), describe(fields.network))
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
@@ -10,12 +11,15 @@ from control.config.lines import read_yaml
 from control.config.mistakes import Mistakes, describe
 from control.config.networks import resolve_networks
 from control.config.notyet import refuse_not_yet
+from control.config.overlay import UnderlayMtu, made_port, resolve_overlay, settle_networks
+from control.config.peers import Land, resolve_peers
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
 from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
 from control.config.uplink import resolve_uplink
 from control.errors import ConfigurationError
-from control.model import Configuration, Limits, Port, Timeouts
+from control.model import Configuration, Limits, Peer, Port, Timeouts
+from control.overlay.claims import OwnPorts, PeerClaims
 
 MAX_FILE_BYTES = 16 << 20
 
@@ -27,9 +31,15 @@ class Loaded(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def load_configuration(path: FilePath, previous: Configuration | None = None, attached: Sequence[Port] = ()) -> Loaded:
+def load_configuration(
+    path: FilePath,
+    previous: Configuration | None = None,
+    attached: Sequence[Port] = (),
+    underlay_mtu: UnderlayMtu | None = None,
+    fed: Sequence[Peer] = (),
+) -> Loaded:
     """Return what the file at ``path`` says; see ``parse_configuration``."""
-    return parse_configuration(_read_text(path), str(path), previous, attached)
+    return parse_configuration(_read_text(path), str(path), previous, attached, underlay_mtu=underlay_mtu, fed=fed)
 
 
 def parse_configuration(
@@ -39,12 +49,15 @@ def parse_configuration(
     attached: Sequence[Port] = (),
     hostname: str | None = None,
     cores: int | None = None,
+    underlay_mtu: UnderlayMtu | None = None,
+    fed: Sequence[Peer] = (),
 ) -> Loaded:
     """Return what ``text`` says, or raise ConfigurationError with every mistake, named after ``filename``.
 
     A port that ``previous`` has too, on the same network, keeps its addresses if it states none. ``attached`` ports did
     not come from a file: nothing in this one may clash with them, and they follow its own in the result. ``hostname``
-    and ``cores`` are this machine's unless given.
+    and ``cores`` are this machine's unless given. ``underlay_mtu`` tells the MTU of the way to other nodes, ``fed`` are
+    peers that did not come from a file.
     """
     mistakes = Mistakes(filename, {})
     data = read_yaml(text, mistakes)
@@ -54,7 +67,7 @@ def parse_configuration(
         mistakes.raise_any()
     fields = FileFields.read(data, (), mistakes) or FileFields()
     refuse_not_yet(data, mistakes)
-    networks, complete = resolve_networks(fields.networks or (), mistakes)
+    networks, complete = resolve_networks(fields.networks or (), fields.overlay is not None, mistakes)
     complete = complete and not (fields.networks is None and mistakes.touch(("networks",)))
     check_attached(attached, networks, complete, mistakes)
     node = fields.node or hostname or os.uname().nodename
@@ -62,7 +75,26 @@ def parse_configuration(
     known = {port.name: port for port in previous.ports} if previous else {}
     names = [item.get("name") for item in fields.ports or () if isinstance(item, dict)]
     way_out = resolve_uplink(fields.uplink, names, networks, node, mistakes)
-    surroundings = Surroundings(node, networks, complete, limits.macs_per_port, way_out, attached, known)
+    claims = PeerClaims(OwnPorts(attached))
+    for peer in fed:
+        claims.add(peer)
+    overlay, peers = resolve_overlay(fields.overlay, way_out, networks, underlay_mtu, mistakes)
+    settle_networks(networks, fields.networks or (), overlay, mistakes)
+    land = Land(networks, complete, overlay, way_out.uplink)
+    known_peers = resolve_peers(
+        ((("overlay", "peers", n), peer) for n, peer in enumerate(peers)), land, claims, mistakes
+    )
+    surroundings = Surroundings(
+        node=node,
+        networks=networks,
+        all_networks=complete,
+        macs_per_port=limits.macs_per_port,
+        way_out=way_out,
+        attached=attached,
+        previous=known,
+        tunnel=made_port(overlay),
+        elsewhere=claims,
+    )
     items = [(("ports", index), item) for index, item in enumerate(fields.ports or ())]
     ports = resolve_ports(items, surroundings, mistakes)
     routes = resolve_routes(fields.routes or (), networks, complete, way_out, mistakes)
@@ -72,8 +104,9 @@ def parse_configuration(
         node=node,
         workers=fields.workers or min(cores or len(os.sched_getaffinity(0)), MAX_WORKERS),
         networks=tuple(network for network in networks.values() if network is not None),
-        ports=(*ports, *((way_out.makes,) if way_out.makes else ()), *attached),
+        ports=(*ports, *(port for port in (way_out.makes, surroundings.tunnel) if port is not None), *attached),
         uplink=way_out.uplink,
+        overlay=None if overlay is None else replace(overlay, peers=known_peers),
         routes=routes,
         nat=nat,
         timeouts=Timeouts(**_written(fields.timeouts)),

@@ -4,21 +4,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from control.config.check import check_network
+from control.config.check import check_network, check_overlay_fields
 from control.config.claims import Claims
 from control.config.mistakes import Mistakes, Path
 from control.config.schema import NetworkFields
 from control.config.subnets import first_host
 from control.model import DEFAULT_MTU, Address, Network, Subnet
 
-_MODES: Mapping[str, Literal["bridge", "routed", "none"]] = {"bridge": "bridge", "routed": "routed", "none": "none"}
+_MODES: Mapping[str, Literal["bridge", "overlay", "routed", "none"]] = {
+    "bridge": "bridge",
+    "overlay": "overlay",
+    "routed": "routed",
+    "none": "none",
+}
+_DERIVED_MTU = 0
+"""Of an overlay network that states none, until ``settle_networks`` has it."""
 _SHAPES_ADDRESSES = ("subnets", "gateway", "mode")
 
 
-def resolve_networks(items: Sequence[object], mistakes: Mistakes) -> tuple[dict[str, Network | None], bool]:
+def resolve_networks(
+    items: Sequence[object], has_overlay: bool, mistakes: Mistakes
+) -> tuple[dict[str, Network | None], bool]:
     """Return the networks by name, and whether that is all of them: false when one's name is wrong.
 
-    A network whose subnets or gateway are wrong is None.
+    A network whose subnets or gateway are wrong is None. ``has_overlay``: the file says how other nodes are reached.
     """
     networks: dict[str, Network | None] = {}
     claims = Claims()
@@ -35,6 +44,8 @@ def resolve_networks(items: Sequence[object], mistakes: Mistakes) -> tuple[dict[
             mistakes.add((*path, "name"), "a name no other network has", f"{fields.name}, which is taken on {owner}")
             continue
         check_network(fields, path, mistakes)
+        check_overlay_fields(fields, path, has_overlay, mistakes)
+        _claim_vni(fields, path, claims, mistakes)
         shaky = any(mistakes.touch((*path, field)) for field in _SHAPES_ADDRESSES)
         networks[fields.name] = None if shaky else _leave_to_first(_build(fields, fields.name), routed, path, mistakes)
     return networks, complete
@@ -50,9 +61,10 @@ def _leave_to_first(network: Network, routed: dict[Subnet, str], path: Path, mis
     for subnet in network.subnets:
         for other, owner in routed.items():
             if subnet.version == other.version and subnet.overlaps(other):
-                if network.mode == "routed":
+                if network.mode != "bridge":
                     found = f"{subnet}, which overlaps {other} of network {owner}"
-                    mistakes.add((*path, "subnets"), "subnets that no other network has, in mode routed", found)
+                    expected = f"subnets that no other network has, in mode {network.mode}"
+                    mistakes.add((*path, "subnets"), expected, found)
                     return None
                 reason = f"{subnet} overlaps {other} of network {owner}"
                 mistakes.warn(path, f"{reason}: there is no router in {network.name}, as in mode none")
@@ -68,11 +80,19 @@ def _build(fields: NetworkFields, name: str) -> Network:
         mode=_MODES[fields.mode or "bridge"],
         subnets=subnets,
         gateway=_gateways(fields, subnets),
-        masquerade=fields.mode in (None, "bridge") if fields.masquerade is None else fields.masquerade,
+        masquerade=fields.mode in (None, "bridge", "overlay") if fields.masquerade is None else fields.masquerade,
         internal=bool(fields.internal),
         icc=fields.icc is not False,
-        mtu=DEFAULT_MTU if fields.mtu is None else fields.mtu,
+        mtu=fields.mtu or (_DERIVED_MTU if fields.mode == "overlay" else DEFAULT_MTU),
+        vni=fields.vni,
+        inner_vlan="keep" if fields.inner_vlan == "keep" else "discard",
     )
+
+
+def _claim_vni(fields: NetworkFields, path: Path, claims: Claims, mistakes: Mistakes) -> None:
+    owner = None if fields.vni is None else claims.claim_name("vni", str(fields.vni), f"line {mistakes.line_of(path)}")
+    if owner is not None:
+        mistakes.add((*path, "vni"), "a VNI that no other network has", f"{fields.vni}, which is taken on {owner}")
 
 
 def _gateways(fields: NetworkFields, subnets: tuple[Subnet, ...]) -> tuple[Address, ...]:

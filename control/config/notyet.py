@@ -15,7 +15,7 @@ def _written(value: object) -> bool:
 
 
 def _other_mode(value: object) -> bool:
-    return value in ("overlay", "host")
+    return value == "host"
 
 
 class NotYet(NamedTuple):
@@ -27,9 +27,7 @@ class NotYet(NamedTuple):
 
 
 NOT_YET = (
-    NotYet(("networks", "*", "mode"), "bridge, routed or none (other modes are not in force yet)", _other_mode),
-    NotYet(("networks", "*", "vni"), "no vni (overlays are not in force yet)"),
-    NotYet(("overlay",), "no overlay (not in force yet)"),
+    NotYet(("networks", "*", "mode"), "bridge, overlay, routed or none (host is not in force yet)", _other_mode),
     NotYet(("manifests",), "no manifests (policies are not in force yet)"),
 )
 

@@ -4,12 +4,16 @@ from control.config.mistakes import Mistakes
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.uplink import WayOut
 from control.model import Configuration, Port
+from control.overlay.claims import PeerClaims
 
 
-def parse_port(mapping: object, configuration: Configuration, where: str = "port") -> Port:
+def parse_port(
+    mapping: object, configuration: Configuration, where: str = "port", elsewhere: PeerClaims | None = None
+) -> Port:
     """Return the port that ``mapping`` (an item of the file's ``ports``, as JSON has it) adds to ``configuration``.
 
-    Same fields, same rules, same defaults as in the file; addresses are the next free ones. Raises ConfigurationError
+    Same fields, same rules, same defaults as in the file; addresses are the next free ones, none of those that nodes
+    have ``elsewhere``. Raises ConfigurationError
     with every mistake as ``WHERE: field: expected what, found what``.
     """
     mistakes = Mistakes(where)
@@ -22,6 +26,7 @@ def parse_port(mapping: object, configuration: Configuration, where: str = "port
         way_out=WayOut(configuration.uplink, is_written=configuration.uplink is not None),
         attached=configuration.ports,
         attached_are="the port",
+        elsewhere=elsewhere or PeerClaims(),
     )
     ports = resolve_ports([((), mapping)], surroundings, mistakes)
     mistakes.raise_any()

@@ -17,6 +17,7 @@ from control.config.schema import PortFields
 from control.config.uplink import WayOut
 from control.config.uplink_port import check_published, check_uplink_port
 from control.model import Interface, Port
+from control.overlay.claims import PeerClaims
 
 
 class Surroundings(NamedTuple):
@@ -24,7 +25,7 @@ class Surroundings(NamedTuple):
 
     ``all_networks`` is false when ``networks`` lacks one whose name is wrong; ``way_out`` is the uplink. ``attached``
     are ports in force beside the ones to resolve, ``attached_are`` what to call one of them; ``previous`` are ports by
-    name whose addresses are kept.
+    name whose addresses are kept. ``tunnel`` is the port that stands for other nodes, ``elsewhere`` what these have.
     """
 
     node: str
@@ -35,6 +36,8 @@ class Surroundings(NamedTuple):
     attached: Sequence[Port] = ()
     previous: Mapping[str, Port] = {}
     attached_are: str = "the attached port"
+    tunnel: Port | None = None
+    elsewhere: PeerClaims = PeerClaims()
 
 
 def resolve_ports(
@@ -45,8 +48,11 @@ def resolve_ports(
     claims = claims_of(surroundings.attached, surroundings.attached_are)
     if surroundings.way_out.makes is not None:
         claims.claim_port(surroundings.way_out.makes, "the uplink")
+    if surroundings.tunnel is not None:
+        claims.claim_port(surroundings.tunnel, "the tunnel to other nodes")
     for port in written:
         claim_written(port, claims, mistakes)
+        _leave_to_peers(port, surroundings.elsewhere, mistakes)
     good = [port for port in written if not mistakes.touch(port.path)]
     addresses = _give_addresses(good, surroundings, mistakes)
     for port in good:
@@ -72,6 +78,21 @@ def _read(path: Path, item: object, surroundings: Surroundings, mistakes: Mistak
     return Written(path, fields, f"port {name} (line {line})" if line else f"port {name}")
 
 
+def _leave_to_peers(port: Written, elsewhere: PeerClaims, mistakes: Mistakes) -> None:
+    """Refuse what a port states and another node has."""
+    network = port.fields.network or ""
+    for index, item in enumerate(port.fields.addresses or ()):
+        if item is not None and (holder := elsewhere.holder_of(network, item[0])) is not None:
+            found = f"{item[0]}, which peer {holder} has"
+            mistakes.add((*port.path, "addresses", index), "an address that no peer has", found)
+    stated: list[tuple[Path, bytes | None]] = [(("mac",), port.fields.mac)]
+    stated += [(("static_macs", index), mac) for index, mac in enumerate(port.fields.static_macs or ())]
+    for below, mac in stated:
+        if mac is not None and (holder := elsewhere.holder_of_mac(network, mac)) is not None:
+            found = f"{mac.hex(':')}, which peer {holder} has"
+            mistakes.add((*port.path, *below), "a MAC that no peer has", found)
+
+
 def _give_addresses(
     ports: list[Written], surroundings: Surroundings, mistakes: Mistakes
 ) -> dict[Path, tuple[Interface, ...]]:
@@ -81,7 +102,7 @@ def _give_addresses(
         if network is None:
             continue
         members = [port for port in ports if port.fields.network == network.name]
-        pool = AddressPool(network, surroundings.attached)
+        pool = AddressPool(network, surroundings.attached, surroundings.elsewhere)
         for port in members:
             given[port.path] = stated_addresses(port.fields, network)
             pool.reserve(given[port.path])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, model_validator
 
-from control.config import kubernetes, router_values, values
+from control.config import kubernetes, overlay_values, router_values, values
 from control.config.sections import Part, Section, one_or_many, reads, reads_each, required
 from control.model import Address, Publish, Subnet
 
@@ -17,6 +17,8 @@ MIN_MTU = 68
 MIN_MTU_IPV6 = 1280
 MAX_MTU = 9216 - 14 - 4
 """The fabric's largest frame, less an Ethernet header and one VLAN tag."""
+
+_MAX_UNDERLAY_MTU = 65535
 
 _MAX_SECONDS = 100_000_000
 """Three years: clocks of 2**32 ticks compare what is less than half of that apart, which is nine."""
@@ -27,6 +29,9 @@ _MAX_TABLE = 1 << 22
 _MAX_FLOWS = 1 << 26
 _MAX_FRAGMENTS = 1 << 16
 _MAX_GROUP = 0xFFFF
+_MAX_VNI = (1 << 24) - 1
+_MAX_UDP_PORT = 0xFFFF
+_MAX_TTL = 255
 
 _whole = values.whole
 
@@ -128,7 +133,8 @@ class NetworkFields(Part):
     internal: Bool | None = None
     icc: Bool | None = None
     mtu: Annotated[int, reads(_whole(MIN_MTU, MAX_MTU))] | None = None
-    vni: Anything = None
+    vni: Annotated[int, reads(_whole(0, _MAX_VNI))] | None = None
+    inner_vlan: Annotated[str, reads(overlay_values.inner_vlan)] | None = None
 
 
 class PortFields(Part):
@@ -187,6 +193,38 @@ class NatFields(Part):
     static: Sequence | None = None
 
 
+class OverlayFields(Part):
+    address: PlainAddress | None = None
+    port: Annotated[int, reads(_whole(1, _MAX_UDP_PORT))] | None = None
+    transport: Annotated[str, reads(overlay_values.transport)] | None = None
+    learning: Bool | None = None
+    group: PlainAddress | None = None
+    group_interface: Ifname | None = None
+    checksum: Bool | None = None
+    ttl: Annotated[int, reads(_whole(1, _MAX_TTL))] | None = None
+    dscp: Annotated[int | str, reads(overlay_values.dscp)] | None = None
+    gbp: Bool | None = None
+    mtu: Annotated[int, reads(_whole(MIN_MTU, _MAX_UNDERLAY_MTU))] | None = None
+    peers: Sequence | None = None
+
+
+class PeerFields(Part):
+    node: Name = required()
+    address: PlainAddress = required()
+    networks: Annotated[list[str | None], reads_each(values.name)] | None = None
+    subnets: Subnets | None = None
+    endpoints: Sequence | None = None
+    lease_s: Seconds | None = None
+
+
+class RemoteEndpointFields(Part):
+    network: Name = required()
+    address: PlainAddress = required()
+    mac: Mac | None = None
+    namespace: Annotated[str, reads(kubernetes.namespace)] | None = None
+    labels: Labels | None = None
+
+
 class FileFields(Part):
     node: Name = None
     workers: Annotated[int, reads(_whole(1, MAX_WORKERS))] | None = None
@@ -197,5 +235,5 @@ class FileFields(Part):
     uplink: Mapping | None = None
     routes: Sequence | None = None
     nat: Mapping | None = None
-    overlay: Anything = None
+    overlay: Mapping | None = None
     manifests: Anything = None

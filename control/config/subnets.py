@@ -29,17 +29,26 @@ def first_host(subnet: Subnet) -> Address:
     return subnet[host_range(subnet)[0] - int(subnet.network_address)]
 
 
-def free_hosts(subnet: Subnet, taken: Container[Address]) -> Iterator[Address]:
+def free_hosts(subnet: Subnet, taken: Container[Address], elsewhere: Iterable[Subnet] = ()) -> Iterator[Address]:
     """Yield the host addresses of ``subnet`` that are not ``taken`` when they are reached, lowest first.
 
-    Lazy: an IPv6 subnet may have 2**64.
+    None of those in ``elsewhere``, subnets in order that do not overlap. Lazy: an IPv6 subnet may have 2**64.
     """
     first, last = host_range(subnet)
     start = int(subnet.network_address)
-    for number in range(first, last + 1):
-        address = subnet[number - start]
-        if address not in taken:
-            yield address
+    for part, end in _parts(first, last, elsewhere):
+        for number in range(part, end + 1):
+            address = subnet[number - start]
+            if address not in taken:
+                yield address
+
+
+def _parts(first: int, last: int, without: Iterable[Subnet]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges from ``first`` to ``last`` that are left between subnets."""
+    for subnet in without:
+        yield first, min(last, int(subnet.network_address) - 1)
+        first = max(first, int(subnet.broadcast_address) + 1)
+    yield first, last
 
 
 def subnet_of(address: Address, subnets: Iterable[Subnet | None]) -> Subnet | None:

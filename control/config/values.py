@@ -180,7 +180,7 @@ def vlans(value: object) -> range:
 
 def mode(value: object) -> str:
     if value not in ("bridge", "none", "overlay", "routed", "host"):
-        raise Expected("bridge, routed or none")
+        raise Expected("bridge, overlay, routed or none")
     return str(value)
 
 

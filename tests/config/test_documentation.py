@@ -12,7 +12,10 @@ from control.config.schema import (
     NatFields,
     NetworkFields,
     NicFields,
+    OverlayFields,
+    PeerFields,
     PortFields,
+    RemoteEndpointFields,
     RouteFields,
     StaticFields,
     StormFields,
@@ -28,6 +31,7 @@ SECTIONS = (
     *(FileFields, NetworkFields, PortFields, TapFields, NicFields),
     *(VlanFields, StormFields, TimeoutFields, LimitFields),
     *(UplinkFields, RouteFields, NatFields, StaticFields),
+    *(OverlayFields, PeerFields, RemoteEndpointFields),
 )
 BLOCK = re.compile(r"```yaml\n(.*?)```", flags=re.DOTALL)
 CODE = " ".join(re.findall(r"`([^`]+)`", BLOCK.sub("", PAGE)))

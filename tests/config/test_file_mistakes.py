@@ -52,7 +52,10 @@ ROWS = {
         "3: networks[1].name: expected a name no other network has, found n, which is taken on line 2",
     ),
     "yes is no boolean": (network("icc: yes"), "2: networks[0].icc: expected true or false, found 'yes'"),
-    "unknown mode": (network("mode: brigde"), "2: networks[0].mode: expected bridge, routed or none, found 'brigde'"),
+    "unknown mode": (
+        network("mode: brigde"),
+        "2: networks[0].mode: expected bridge, overlay, routed or none, found 'brigde'",
+    ),
     "host bits": (
         network("subnets: [10.10.0.5/24]"),
         (

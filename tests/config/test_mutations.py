@@ -9,7 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from control.config import ConfigurationError, parse_port, render_configuration
-from control.config.schema import FileFields, NetworkFields, PortFields
+from control.config.schema import (
+    FileFields,
+    NetworkFields,
+    OverlayFields,
+    PeerFields,
+    PortFields,
+    RemoteEndpointFields,
+)
 from tests.config.read import load, ports, refusal
 
 EXAMPLES = [path.read_text() for path in sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))]
@@ -23,8 +30,9 @@ FRAGMENTS = st.sampled_from((*MARKS, *SPACES, *WORDS))
 NUMBERS = ("10.10.0.0/24", "10.10.0.2", "fd00::/64", "fd00::2", "02:00:00:00:00:02", "80/tcp", "10-20", 0, 1, 10, 1500)
 GOOD = st.sampled_from(("blue", "n", "eth0", "bridge", "none", "overlay", "default", True, False, 4094, *NUMBERS))
 SCALARS = st.one_of(GOOD, st.none(), st.integers(), st.floats(), st.text(max_size=8))
+SECTIONS = (FileFields, NetworkFields, PortFields, OverlayFields, PeerFields, RemoteEndpointFields)
 NAMES = st.one_of(
-    st.sampled_from(sorted({*FileFields.model_fields, *NetworkFields.model_fields, *PortFields.model_fields})),
+    st.sampled_from(sorted({field for section in SECTIONS for field in section.model_fields})),
     st.sampled_from(
         ["ifname", "netns", "make_netns", "access", "trunk", "native", "broadcast", "fdb_s", "fdb", "flows"]
     ),
