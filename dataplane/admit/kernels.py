@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.admit.tables import BROADCAST, CHECK_ADDRESSES, CHECK_MAC, MULTICAST, TRANSPARENT, TRUNK
+from dataplane.admit.tables import BROADCAST, CHECK_ADDRESSES, CHECK_MAC, ENCAPSULATED, MULTICAST, TRANSPARENT, TRUNK
 from dataplane.drop import drop
 from dataplane.ethernet import strip_tag
 from dataplane.jit import kernel
@@ -77,9 +77,10 @@ def admit_frames(vector: Any, heads: Any, admit: Any, storms: Any) -> None:
         if destination & RESERVED_GROUP_MASK == RESERVED_GROUP:
             drop(vector, i, RESERVED_MULTICAST)
             continue
-        vector.domain[i] = port.native_domain
-        if port.vlan_mode != TRANSPARENT and not classify_vlan(vector, heads, admit, port, i):
-            continue
+        if port.vlan_mode != ENCAPSULATED:
+            vector.domain[i] = port.native_domain
+            if port.vlan_mode != TRANSPARENT and not classify_vlan(vector, heads, admit, port, i):
+                continue
         if vector.domain[i] == 0:
             drop(vector, i, VLAN_NOT_MEMBER)
             continue

@@ -3,7 +3,7 @@
 A port reads VLANs in one of three ways. ``TRANSPARENT``: its network is not VLAN-aware, tags are payload.
 ``UNTAGGED``: an access or plain port of a VLAN-aware network. ``TRUNK``: tagged frames belong to the domain that
 ``domain_of_vlan[vlan_row, vid]`` names, 0 meaning that the port does not carry the VLAN. Trunks with the same VLANs of
-the same network share a row.
+the same network share a row. ``ENCAPSULATED``: the port stands for other nodes, and frames come with their domain.
 """
 
 from typing import Final
@@ -15,6 +15,7 @@ from dataplane.vector import MAX_PORTS
 TRANSPARENT: Final = 0
 UNTAGGED: Final = 1
 TRUNK: Final = 2
+ENCAPSULATED: Final = 3
 
 CHECK_ADDRESSES: Final = 1
 CHECK_MAC: Final = 2

@@ -11,8 +11,9 @@ import numpy as np
 
 from dataplane.admit.tables import UNKNOWN_UNICAST
 from dataplane.drop import drop
-from dataplane.fdb.kernels import find_value, is_valid, learn_source, port_of, value_of
-from dataplane.fdb.tables import ABSENT, DOMAIN_SHIFT, TICK_MASK, TICK_SHIFT
+from dataplane.fdb.kernels import find_value
+from dataplane.fdb.tables import DOMAIN_SHIFT
+from dataplane.forward.places import is_tunnel, learn_place, learn_remote, port_at, valid_place
 from dataplane.forward.tables import HAIRPIN, ISOLATED
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
@@ -23,7 +24,6 @@ from dataplane.verdict import (
     NO_RECEIVER,
     PORT_DOWN,
     SAME_PORT,
-    STATIC_MAC_ELSEWHERE,
     STORM_UNKNOWN_UNICAST,
 )
 from dataplane.verdict import ISOLATED as ISOLATED_REASON
@@ -34,7 +34,7 @@ from dataplane.wire import MAC_GROUP_BIT
 def forward_frames(vector: Any, tables: Any, egress: Any) -> None:
     """Learn every frame's source and queue the frame for where its destination is.
 
-    Reads: domain, MACs, in_port, timestamp_ns. Writes: the FDB, egress queues, verdict.
+    Reads: domain, MACs, in_port, remote, timestamp_ns. Writes: the FDB, egress queues, remote, verdict.
     Precondition: the egress queues are empty. Order effects: none.
     """
     prefetch_buckets(vector, tables.fdb)
@@ -47,27 +47,36 @@ def forward_frames(vector: Any, tables: Any, egress: Any) -> None:
 def learn_frame(vector: Any, tables: Any, i: int) -> bool:
     """Learn where frame ``i``'s source is; False if it may not be there, and the frame was dropped."""
     in_port = vector.in_port[i]
-    key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.source_mac[i]
-    now = (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
-    seen = value_of(tables.fdb.rules, in_port, now)
-    if learn_source(tables.fdb, key, vector.source_bucket[i], in_port, seen, now):
-        return True
-    drop(vector, i, STATIC_MAC_ELSEWHERE)
-    return False
+    if is_tunnel(tables.overlay, in_port):
+        return learn_remote(vector, tables, i)
+    return learn_place(vector, tables.fdb, i, in_port)
 
 
 @inlined
 def bridge_frame(vector: Any, tables: Any, egress: Any, i: int) -> None:
     """Queue frame ``i`` for where its destination is, in its own domain."""
+    if not send_where_known(vector, tables, egress, i):
+        flood_where_unknown(vector, tables, egress, i)
+
+
+@inlined
+def send_where_known(vector: Any, tables: Any, egress: Any, i: int) -> bool:
+    """Queue frame ``i`` for the one place where its destination is; False if nobody knows, or it is for several."""
     if vector.destination_mac[i] & MAC_GROUP_BIT:
-        flood_frame(vector, tables.forward, tables.switches, egress, i)
-        return
+        return False
     key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.destination_mac[i]
-    value = find_value(tables.fdb, key, vector.destination_bucket[i])
-    now = (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
-    if value != ABSENT and is_valid(tables.fdb.rules, value, now):
-        send_frame(vector, tables.forward, tables.switches, egress, i, port_of(value))
-    elif may_flood(vector, tables, i):
+    place = valid_place(vector, tables.fdb, i, find_value(tables.fdb, key, vector.destination_bucket[i]))
+    port = port_at(vector, tables, i, place)
+    if port < 0:
+        return False
+    send_frame(vector, tables.forward, tables.switches, egress, i, port)
+    return True
+
+
+@inlined
+def flood_where_unknown(vector: Any, tables: Any, egress: Any, i: int) -> None:
+    """Queue frame ``i``, whose receivers nobody knows in particular, for all who may be meant."""
+    if vector.destination_mac[i] & MAC_GROUP_BIT or may_flood(vector, tables, i):
         flood_frame(vector, tables.forward, tables.switches, egress, i)
     else:
         drop(vector, i, STORM_UNKNOWN_UNICAST)

@@ -27,6 +27,9 @@ SERVES: Final = 32
 NODE: Final = 64
 """The node itself is what this uplink leads to first: what comes from an address on its link is the node's own."""
 
+SPANS: Final = 128
+"""The network spans other nodes, which have gateways of their own with the same addresses."""
+
 INTERFACE_DTYPE: Final = np.dtype(
     [
         ("mac", "u8"),

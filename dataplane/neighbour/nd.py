@@ -171,8 +171,9 @@ def write_link_address(heads: Any, at: Any, kind: int, mac: Any) -> None:
 
 
 @kernel
-def answer_solicitation(vector: Any, heads: Any, i: int, mac: Any) -> None:
-    """Turn frame ``i``, a valid neighbour solicitation, into the advertisement that the target has ``mac``.
+def answer_solicitation(vector: Any, heads: Any, i: int, mac: Any, role: int) -> None:
+    """Turn frame ``i``, a valid neighbour solicitation, into the advertisement that the target has ``mac``; ``role`` is
+    FROM_ROUTER or 0.
 
     It goes to the MAC that the asker names, else to the frame's; one who asks from no address is answered through all
     nodes (RFC 4861 section 7.2.4).
@@ -182,12 +183,12 @@ def answer_solicitation(vector: Any, heads: Any, i: int, mac: Any) -> None:
     high, low = load_u64_be(heads, icmp + TARGET), load_u64_be(heads, icmp + TARGET + 8)
     to_high, to_low = vector.source_high[i], vector.source_low[i]
     to_mac = source_link_address(vector, heads, i, SOLICITATION_BYTES)
-    says = FROM_ROUTER | OVERRIDES | SOLICITED
+    says = role | OVERRIDES | SOLICITED
     if to_mac == _NONE:
         to_mac = vector.source_mac[i]
     if (to_high | to_low) == _NONE:
         to_high, to_low, to_mac = ALL_NODES_HIGH, ALL_NODES_LOW, ALL_NODES_MAC
-        says = FROM_ROUTER | OVERRIDES
+        says = role | OVERRIDES
     write_ethernet(vector, heads, i, to_mac, mac, TYPE_IPV6, IPV6_BYTES + SOLICITATION_BYTES + OPTION_BYTES)
     write_ipv6_addresses(heads, ip, high, low, to_high, to_low)
     finish_advertisement(heads, ip, high, low, says, mac)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dataplane.interfaces.tables import SPANS
 from dataplane.jit import inlined, kernel
 from dataplane.neighbour.arp import write_arp_request
 from dataplane.neighbour.nd import write_advertisement, write_solicitation
@@ -47,7 +48,9 @@ def ask_neighbour(
         return False
     if is_mapped(high, low):
         to = mac if mac != _NONE else MAC_BROADCAST
-        write_arp_request(vector, heads, k, to, interface.mac, interface.address4, low)
+        # Other nodes' stations shall not take this router for theirs, which has the same address.
+        sender = _NONE if interface.traits & SPANS else interface.address4
+        write_arp_request(vector, heads, k, to, interface.mac, sender, low)
     else:
         own = interface.link_local_low
         write_solicitation(vector, heads, k, mac, interface.mac, LINK_LOCAL_HIGH, own, high, low)

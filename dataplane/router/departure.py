@@ -6,9 +6,10 @@ import numpy as np
 
 from dataplane.drop import drop
 from dataplane.ethernet import write_addresses
-from dataplane.fdb.kernels import find_value, is_valid, port_of
-from dataplane.fdb.tables import ABSENT, DOMAIN_SHIFT, TICK_MASK, TICK_SHIFT
+from dataplane.fdb.kernels import find_value
+from dataplane.fdb.tables import DOMAIN_SHIFT
 from dataplane.forward.kernels import enqueue
+from dataplane.forward.places import port_at, valid_place
 from dataplane.forward.tables import ISOLATED
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
@@ -37,11 +38,10 @@ def send_out(vector: Any, tables: Any, egress: Any, i: int, stays: bool) -> None
     """
     fdb, forward = tables.fdb, tables.forward
     key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.destination_mac[i]
-    now = (vector.timestamp_ns[i] >> TICK_SHIFT) & TICK_MASK
     if vector.destination_mac[i] & MAC_GROUP_BIT == 0:
-        value = find_value(fdb, key, np.int64(bucket_of(key, fdb.head.multiplier, fdb.head.shift)))
-        if value != ABSENT and is_valid(fdb.rules, value, now):
-            port = port_of(value)
+        home = np.int64(bucket_of(key, fdb.head.multiplier, fdb.head.shift))
+        port = port_at(vector, tables, i, valid_place(vector, fdb, i, find_value(fdb, key, home)))
+        if port >= 0:
             if stays and forward.ports[vector.in_port[i]].traits & forward.ports[port].traits & ISOLATED:
                 drop(vector, i, ISOLATED_REASON)
             elif tables.switches.link[port] == 0:

@@ -9,12 +9,13 @@ from typing import Any
 
 from dataplane.drop import drop
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
-from dataplane.forward.kernels import bridge_frame, learn_frame, prefetch_buckets
+from dataplane.forward.kernels import flood_where_unknown, learn_frame, prefetch_buckets, send_where_known
 from dataplane.fragment.entries import sweep_fragments
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
 from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.announcements import announce_router
+from dataplane.router.beyond import send_beyond
 from dataplane.router.departure import send_out
 from dataplane.router.link import meet_arp, meet_discovery
 from dataplane.router.lookahead import look_again, look_ahead
@@ -28,6 +29,7 @@ from dataplane.router.tables import (
     PACKET_ERRAND,
 )
 from dataplane.router.view import clock_of, fragments_of, interfaces_of, neighbours_of, parking_of
+from dataplane.vector import NO_PEER
 from dataplane.verdict import DROP, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
 
 
@@ -65,7 +67,10 @@ def pass_time(vector: Any, arena: Any, switches: Any, router: Any) -> None:
     """Do what is due though nothing comes."""
     if is_later(clock_of(router), vector, 0):
         run_timers(vector, arena, router, 0)
+    first = vector.count
     announce_router(vector, arena.heads, switches, router)
+    for k in range(first, vector.count):  # Other nodes have a gateway of their own.
+        vector.remote[k] = NO_PEER
 
 
 @kernel
@@ -112,8 +117,9 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         drop(vector, i, MALFORMED_PACKET)
     elif errand == NOT_ROUTABLE_ERRAND:
         drop(vector, i, NOT_ROUTABLE)
-    if is_bridged:
-        bridge_frame(vector, tables, egress, i)
+    if is_bridged and not send_where_known(vector, tables, egress, i):
+        if not send_beyond(vector, arena.heads, tables, router, egress, i):
+            flood_where_unknown(vector, tables, egress, i)
     if verdict == RETURNED and vector.verdict[i] != DROP:
         vector.verdict[i] = ORIGINATED
 

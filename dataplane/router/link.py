@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.admit.kernels import owns_address
 from dataplane.drop import drop
-from dataplane.interfaces.tables import PROXIES, SERVES, UPLINK
+from dataplane.interfaces.tables import PROXIES, SERVES, SPANS, UPLINK
 from dataplane.jit import kernel
 from dataplane.memory import load_u64_be
 from dataplane.neighbour.arp import answer_arp, arp_sender, arp_sender_mac, arp_target, read_arp
@@ -20,6 +20,7 @@ from dataplane.neighbour.nd import (
 from dataplane.neighbour.ra import answer_router_solicitation
 from dataplane.neighbour.table import note_neighbour
 from dataplane.neighbour.tables import (
+    FROM_ROUTER,
     HEARD,
     MALFORMED,
     NOT_ARP,
@@ -31,6 +32,7 @@ from dataplane.neighbour.tables import (
     TARGET_LINK_ADDRESS,
 )
 from dataplane.router.addresses import is_link_local
+from dataplane.router.beyond import aim_question, comes_from_beyond, known_mac
 from dataplane.router.complaints import send_back
 from dataplane.router.routes import is_local, is_on_link
 from dataplane.router.view import interfaces_of, neighbours_of, parking_of
@@ -70,15 +72,37 @@ def meet_arp(vector: Any, arena: Any, admit: Any, switches: Any, router: Any, eg
     is_ours = answers_for(router, admit, vector, i, _NONE, target, is_probe) and sender != target
     if not is_probe:
         hear(vector, arena, router, i, _NONE, sender, mac, HEARD, is_ours, tick)
-    if operation == ARP_REQUEST and is_ours:
-        vector.verdict[i] = CONSUME
-        answer_arp(vector, heads, i, interface.mac)
-        send_back(vector, switches, egress, i)
-        return True
+    if operation == ARP_REQUEST:
+        answer = mac_to_say(vector, router, i, _NONE, target, is_ours, is_probe)
+        if answer != _NONE:
+            answer_arp(vector, heads, i, answer)
+            send_back(vector, switches, egress, i)
+        if answer != _NONE or is_ours:
+            vector.verdict[i] = CONSUME
+            return True
     if vector.destination_mac[i] == interface.mac:
         vector.verdict[i] = CONSUME
         return True
     return False
+
+
+@kernel
+def mac_to_say(vector: Any, router: Any, i: int, high: Any, low: Any, is_ours: bool, is_probe: bool) -> Any:
+    """Return the MAC (uint64) to answer frame ``i`` with, which asks for an address, 0 if it is not answered here.
+
+    Where other nodes have gateways of their own, their stations are not answered with this one; and what the agent
+    knows of other nodes' stations is answered for them, but to who probes: the station itself defends its address.
+    """
+    interface = interfaces_of(router).interface[vector.interface[i]]
+    if comes_from_beyond(vector, router, i):
+        return _NONE
+    if is_ours:
+        return interface.mac
+    if interface.traits & SPANS == 0:
+        return _NONE
+    aim_question(vector, router, i, high, low)
+    domain = np.int64(vector.domain[i])
+    return _NONE if is_probe else known_mac(router, np.int64(vector.interface[i]), domain, high, low)
 
 
 @kernel
@@ -149,8 +173,9 @@ def meet_discovery(
             if mac != _NONE:
                 hear(vector, arena, router, i, vector.source_high[i], vector.source_low[i], mac, HEARD, True, tick)
         vector.verdict[i] = CONSUME
-        answer_router_solicitation(vector, heads, i, interfaces_of(router).interface[vector.interface[i]])
-        send_back(vector, switches, egress, i)
+        if not comes_from_beyond(vector, router, i):
+            answer_router_solicitation(vector, heads, i, interfaces_of(router).interface[vector.interface[i]])
+            send_back(vector, switches, egress, i)
         return True
     elif kind == MALFORMED and is_to_router:
         drop(vector, i, MALFORMED_NEIGHBOUR)
@@ -185,11 +210,13 @@ def meet_solicitation(
     is_ours = answers_for(router, admit, vector, i, high, low, is_probe) and (source_high != high or source_low != low)
     if mac != _NONE:
         hear(vector, arena, router, i, source_high, source_low, mac, HEARD, is_ours, tick)
-    if not is_ours:
+    answer = mac_to_say(vector, router, i, high, low, is_ours, is_probe)
+    if answer != _NONE:
+        answer_solicitation(vector, heads, i, answer, FROM_ROUTER if is_ours else 0)
+        send_back(vector, switches, egress, i)
+    if answer == _NONE and not is_ours:
         return False
     vector.verdict[i] = CONSUME
-    answer_solicitation(vector, heads, i, interfaces_of(router).interface[vector.interface[i]].mac)
-    send_back(vector, switches, egress, i)
     return True
 
 

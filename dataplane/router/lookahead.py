@@ -31,7 +31,7 @@ from dataplane.router.tables import (
     NOT_ROUTABLE_ERRAND,
     PACKET_ERRAND,
 )
-from dataplane.router.view import fib4_of, fib6_of, flow_head_of, flows_of, interfaces_of
+from dataplane.router.view import fib4_of, fib6_of, flow_head_of, flows_of, interfaces_of, overlay_of
 from dataplane.verdict import FORWARD
 from dataplane.wire import (
     ETHERNET_BYTES,
@@ -167,6 +167,10 @@ def look_again(vector: Any, heads: Any, router: Any, i: int) -> None:
     vector.errand[i] = NOT_ROUTABLE_ERRAND
     number = interfaces_of(router).of_domain[vector.domain[i]]
     vector.interface[i] = number
+    is_to_router = vector.destination_mac[i] == interfaces_of(router).interface[number].mac
+    if overlay_of(router).vni_of_domain[vector.domain[i]] != 0 and not is_to_router:
+        vector.errand[i] = BRIDGED  # It was bridged, or routed, and waited for the way to another node.
+        return
     if number == 0:  # The network has lost its router meanwhile.
         return
     vector.errand[i] = errand_of_packet(vector, heads, i)

@@ -23,6 +23,7 @@ from dataplane.packet.superframes import largest_packet
 from dataplane.route.hops.tables import BLACKHOLE, CONNECTED, LOCAL, VIA
 from dataplane.route.hops.tables import UNREACHABLE as NO_WAY
 from dataplane.router.addresses import has_martian, stays_on_link
+from dataplane.router.beyond import aim_requests, known_mac
 from dataplane.router.complaints import (
     SAY_NO_ROUTE,
     SAY_TIME_EXCEEDED,
@@ -80,6 +81,8 @@ from nat.errors import translate_error
 from nat.kernels import translate_packet
 from nat.mapping import refresh_mapping
 from nat.open import open_flow
+
+_NONE = np.uint64(0)
 
 ATTEMPTS: Final = 8
 """Each further one means that another worker has made the same flow, or the flow began anew."""
@@ -148,8 +151,8 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     if hop.kind == VIA:
         high, low = hop.address_high, hop.address_low
     domain, number = np.int64(hop.domain), np.int64(hop.interface)
-    mac, act = meet_neighbour(neighbours_of(router), domain, high, low, tick)
-    if act != SEND and not has_mac(vector, arena, router, tables.switches, egress, i, domain, high, low, act, tick):
+    mac = find_mac(vector, arena, router, tables.switches, egress, i, hop, high, low, tick)
+    if mac == _NONE:
         return True
 
     if way.standing != UNTRACKED:
@@ -210,6 +213,23 @@ def refuse_route(vector: Any, arena: Any, router: Any, switches: Any, egress: An
         refuse(vector, arena, router, switches, egress, i, NO_ROUTE, SAY_UNREACHABLE, 0)
     else:
         refuse(vector, arena, router, switches, egress, i, NO_ROUTE, SAY_NO_ROUTE, 0)
+
+
+@expanded
+def find_mac(
+    vector: Any, arena: Any, router: Any, switches: Any, egress: Any, i: int, hop: Any, high: Any, low: Any, tick: Any
+) -> Any:
+    """Return the MAC (uint64) of an address behind next hop ``hop``, 0 if frame ``i`` waits for it or was dropped."""
+    domain = np.int64(hop.domain)
+    mac, act = known_mac(router, np.int64(hop.interface), domain, high, low), SEND
+    if mac == _NONE:
+        mac, act = meet_neighbour(neighbours_of(router), domain, high, low, tick)
+    if act != SEND:
+        asked = vector.count
+        if not has_mac(vector, arena, router, switches, egress, i, domain, high, low, act, tick):
+            mac = _NONE
+        aim_requests(vector, asked, np.int64(hop.peer))
+    return mac
 
 
 @kernel

@@ -19,7 +19,7 @@ from control.fabric import Fabric, PortCounters
 from control.model import Configuration, Limits, Port, Storm, Vlan
 from dataplane.fdb.build import read_static_entries
 from dataplane.fdb.kernels import install_static_entries, learn_source, value_of
-from dataplane.fdb.tables import COUNTED_EPOCHS, DOMAIN_SHIFT, TICK_SHIFT, Fdb
+from dataplane.fdb.tables import COUNTED_EPOCHS, DOMAIN_SHIFT, PLACES, TICK_SHIFT, Fdb
 from dataplane.forward.tables import FLOOD_MEMBERS
 from dataplane.generation import build as generation
 from dataplane.generation.tables import COPIES
@@ -68,7 +68,7 @@ def known(fabric: Fabric) -> set[tuple[str, int | None, str, str]]:
 
 def macs_counted(fabric: Fabric, name: str) -> int:
     index = fabric.index_of(name)
-    place = fabric.epochs.get(index, 0) % COUNTED_EPOCHS * MAX_PORTS + index
+    place = fabric.epochs.get(index, 0) % COUNTED_EPOCHS * PLACES + index
     return int(fabric.state.fdb_head[0].macs[place])
 
 

@@ -19,7 +19,7 @@ from scapy.layers.inet6 import (
 from scapy.packet import Packet, Raw
 
 from dataplane.neighbour.nd import answer_solicitation, read_discovery, source_link_address, write_solicitation
-from dataplane.neighbour.tables import MALFORMED, NOT_DISCOVERY
+from dataplane.neighbour.tables import FROM_ROUTER, MALFORMED, NOT_DISCOVERY
 from dataplane.originate import originate_frame
 from tests.icmp.slots import SLOT, Slot, number
 from tests.packets import header, ip6, mac, mac_text
@@ -126,7 +126,7 @@ def test_a_solicitation_is_answered(source: str, options: Packet | None, seed: i
     slot.set_virtio(Random(seed).randbytes(12))
     named = mac(7) if options else mac(2)
     assert source_link_address(slot.vector, slot.arena.heads, SLOT, 24) == (column(mac(7)) if options else 0)
-    answer_solicitation(slot.vector, slot.arena.heads, SLOT, column(mac(9)))
+    answer_solicitation(slot.vector, slot.arena.heads, SLOT, column(mac(9)), FROM_ROUTER)
     solicited = source != "::"
     to = source if solicited else "ff02::1"
     answer = ICMPv6ND_NA(tgt=ip6(1), R=1, S=solicited, O=1) / ICMPv6NDOptDstLLAddr(lladdr=mac_text(mac(9)))

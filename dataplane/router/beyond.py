@@ -1,0 +1,100 @@
+"""What the router knows of stations behind other nodes, in networks that span several.
+
+Who asks for the MAC of one of them is answered here, so that few questions cross the tunnel; what is for one of them
+whose MAC nobody knows goes to its node alone.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.forward.kernels import send_frame
+from dataplane.forward.places import is_tunnel
+from dataplane.interfaces.tables import SPANS
+from dataplane.jit import expanded, inlined, kernel
+from dataplane.memory import load_u32_be, load_u64_be
+from dataplane.router.routes import first_hop
+from dataplane.router.view import interfaces_of, next_hops_of, overlay_of, remotes_of
+from dataplane.vector import EVERY_PEER, NO_PEER
+from dataplane.wire import (
+    ETHERNET_BYTES,
+    IPV4_BYTES,
+    IPV4_DESTINATION,
+    IPV4_MAPPED_PREFIX,
+    IPV6_BYTES,
+    IPV6_DESTINATION,
+    MAC_GROUP_BIT,
+    TYPE_IPV4,
+    TYPE_IPV6,
+)
+from encap.index import find_address, mac_of, peer_of
+from encap.tables import ABSENT
+
+_NONE = np.uint64(0)
+
+
+@inlined
+def comes_from_beyond(vector: Any, router: Any, i: int) -> bool:
+    """Whether another node has sent frame ``i``."""
+    return is_tunnel(overlay_of(router), vector.in_port[i])
+
+
+@kernel
+def known_mac(router: Any, interface: int, domain: int, high: Any, low: Any) -> Any:
+    """Return the MAC (uint64) that the agent knows a station behind another node to have, 0 if it knows of none."""
+    if interfaces_of(router).interface[interface].traits & SPANS == 0:
+        return _NONE
+    return mac_of(find_address(remotes_of(router), domain, high, low))
+
+
+@kernel
+def peer_at(router: Any, domain: int, high: Any, low: Any) -> int:
+    """Return the peer behind which an address of a domain's network lies, NO_PEER if none is known to have it."""
+    value = find_address(remotes_of(router), domain, high, low)
+    if value != ABSENT:
+        return int(peer_of(value))
+    hop = next_hops_of(router)[first_hop(router, high, low)]
+    return np.int64(hop.peer) if hop.domain == domain else NO_PEER
+
+
+@kernel
+def aim_question(vector: Any, router: Any, i: int, high: Any, low: Any) -> None:
+    """Let frame ``i``, which asks all stations for an address, go to the node alone that has it, if one does."""
+    peer = peer_at(router, np.int64(vector.domain[i]), high, low)
+    if peer != NO_PEER:
+        vector.remote[i] = peer
+
+
+@inlined
+def aim_requests(vector: Any, first: int, peer: int) -> None:
+    """Do so with the router's own requests, the frames from ``first`` on."""
+    if peer != NO_PEER:
+        for k in range(first, vector.count):
+            vector.remote[k] = peer
+
+
+@expanded
+def send_beyond(vector: Any, heads: Any, tables: Any, router: Any, egress: Any, i: int) -> bool:
+    """Queue frame ``i``, whose receiver's MAC nobody has been heard with, for the one node that has its address; False
+    if there is none."""
+    if tables.overlay.vni_of_domain[vector.domain[i]] == 0 or is_tunnel(tables.overlay, vector.in_port[i]):
+        return False
+    if vector.remote[i] == EVERY_PEER and vector.destination_mac[i] & MAC_GROUP_BIT == 0:
+        aim_packet(vector, heads, router, i)
+    if vector.remote[i] == EVERY_PEER:
+        return False
+    send_frame(vector, tables.forward, tables.switches, egress, i, np.int64(tables.overlay.port))
+    return True
+
+
+@kernel
+def aim_packet(vector: Any, heads: Any, router: Any, i: int) -> None:
+    """Let frame ``i``, if it is an IP packet, go to the node that has its destination."""
+    at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
+    held = np.int64(vector.head_length[i]) - ETHERNET_BYTES
+    if vector.ether_type[i] == TYPE_IPV4 and held >= IPV4_BYTES:
+        low = np.uint64(load_u32_be(heads, at + IPV4_DESTINATION)) | IPV4_MAPPED_PREFIX
+        aim_question(vector, router, i, _NONE, low)
+    elif vector.ether_type[i] == TYPE_IPV6 and held >= IPV6_BYTES:
+        high, low = load_u64_be(heads, at + IPV6_DESTINATION), load_u64_be(heads, at + IPV6_DESTINATION + 8)
+        aim_question(vector, router, i, high, low)
