@@ -40,9 +40,9 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
 
     parse_frames(vector, arena.heads)
     admit_frames(vector, arena.heads, tables.admit, tables.storms)
+    router = state.routers[worker]
+    router.in_force = copy
     if state.interfaces[copy].routes:
-        router = state.routers[worker]
-        router.in_force = copy
         decide_frames(vector, arena, tables, router, egress)
     else:
         forward_frames(vector, tables, egress)

@@ -94,16 +94,18 @@ def may_flood(vector: Any, tables: Any, i: int) -> bool:
 @kernel
 def prefetch_buckets(vector: Any, fdb: Any) -> None:
     """Compute the home buckets of both addresses of every frame and ask the caches for them."""
-    multiplier = fdb.head.multiplier
-    shift = fdb.head.shift
     for i in range(vector.count):
-        domain = np.uint64(vector.domain[i]) << DOMAIN_SHIFT
-        source = bucket_of(domain | vector.source_mac[i], multiplier, shift)
-        destination = bucket_of(domain | vector.destination_mac[i], multiplier, shift)
-        vector.source_bucket[i] = source
-        vector.destination_bucket[i] = destination
-        prefetch(fdb.buckets, np.int64(source))
-        prefetch(fdb.buckets, np.int64(destination))
+        note_buckets(vector, fdb, i)
+        prefetch(fdb.buckets, np.int64(vector.source_bucket[i]))
+        prefetch(fdb.buckets, np.int64(vector.destination_bucket[i]))
+
+
+@inlined
+def note_buckets(vector: Any, fdb: Any, i: int) -> None:
+    """Compute the home buckets of both addresses of frame ``i``."""
+    domain = np.uint64(vector.domain[i]) << DOMAIN_SHIFT
+    vector.source_bucket[i] = bucket_of(domain | vector.source_mac[i], fdb.head.multiplier, fdb.head.shift)
+    vector.destination_bucket[i] = bucket_of(domain | vector.destination_mac[i], fdb.head.multiplier, fdb.head.shift)
 
 
 @inlined

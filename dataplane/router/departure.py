@@ -14,6 +14,7 @@ from dataplane.forward.tables import ISOLATED
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.originate import set_lengths
+from dataplane.vector import EVERY_PEER
 from dataplane.verdict import ISOLATED as ISOLATED_REASON
 from dataplane.verdict import NO_RECEIVER, PORT_DOWN
 from dataplane.wire import ETHERNET_BYTES, MAC_GROUP_BIT
@@ -23,6 +24,7 @@ from dataplane.wire import ETHERNET_BYTES, MAC_GROUP_BIT
 def address_frame(vector: Any, heads: Any, i: int, destination: Any, source: Any) -> None:
     """Give frame ``i`` new MACs, and cut off what lies behind its packet."""
     vector.destination_mac[i], vector.source_mac[i] = destination, source
+    vector.remote[i] = EVERY_PEER  # It was the sender's, if another node sent it.
     write_addresses(vector, heads, i, vector.head_at[i])
     whole = ETHERNET_BYTES + np.int64(vector.packet_bytes[i])
     if whole != np.int64(vector.length[i]):

@@ -9,7 +9,13 @@ from typing import Any
 
 from dataplane.drop import drop
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
-from dataplane.forward.kernels import flood_where_unknown, learn_frame, prefetch_buckets, send_where_known
+from dataplane.forward.kernels import (
+    flood_where_unknown,
+    learn_frame,
+    note_buckets,
+    prefetch_buckets,
+    send_where_known,
+)
 from dataplane.fragment.entries import sweep_fragments
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
@@ -30,7 +36,7 @@ from dataplane.router.tables import (
 )
 from dataplane.router.view import clock_of, fragments_of, interfaces_of, neighbours_of, parking_of
 from dataplane.vector import NO_PEER
-from dataplane.verdict import DROP, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
+from dataplane.verdict import CONSUME, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
 
 
 @kernel
@@ -105,6 +111,7 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         return
     if verdict == RETURNED:
         look_again(vector, arena.heads, router, i)
+        note_buckets(vector, tables.fdb, i)
     errand = vector.errand[i]
     is_bridged = errand == BRIDGED
     if errand == PACKET_ERRAND:
@@ -120,7 +127,7 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     if is_bridged and not send_where_known(vector, tables, egress, i):
         if not send_beyond(vector, arena.heads, tables, router, egress, i):
             flood_where_unknown(vector, tables, egress, i)
-    if verdict == RETURNED and vector.verdict[i] != DROP:
+    if verdict == RETURNED and vector.verdict[i] == CONSUME:  # It is counted as consumed already.
         vector.verdict[i] = ORIGINATED
 
 
