@@ -114,12 +114,12 @@ def link_option(kind: int, mac: bytes) -> bytes:
     return bytes([kind, 1]) + mac
 
 
-def advertise(frame: bytes, packet: Packet, message: Discovery, mac: bytes) -> bytes:
-    """Return the frame that answers a neighbour solicitation: its target has ``mac``."""
+def advertise(frame: bytes, packet: Packet, message: Discovery, mac: bytes, kind: int = FROM_ROUTER) -> bytes:
+    """Return the frame that answers a neighbour solicitation: ``kind`` is 0 if its target is no router."""
     to, to_mac = packet.tuple.source, message.link_address or frame[6:12]
-    says = FROM_ROUTER | OVERRIDES | SOLICITED
+    says = kind | OVERRIDES | SOLICITED
     if to == UNSPECIFIED:
-        to, to_mac, says = ALL_NODES, ALL_NODES_MAC, FROM_ROUTER | OVERRIDES
+        to, to_mac, says = ALL_NODES, ALL_NODES_MAC, kind | OVERRIDES
     body = (
         struct.pack("!BBHI", ADVERTISEMENT, 0, 0, says << 24) + message.target.packed + link_option(TARGET_OPTION, mac)
     )

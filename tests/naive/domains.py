@@ -1,12 +1,13 @@
 """Filtering domains: which ports hear each other by MAC.
 
 A domain is a network, or a VLAN of one that any port reads VLANs in; in a routed network, and where a port leads out of
-all networks (the uplink's, that of the agent's services), it is a port alone.
+all networks (the uplink's, that of the agent's services), it is a port alone. The tunnel is in all networks that have a
+VNI.
 """
 
 from typing import NamedTuple
 
-from control.model import Configuration, Port
+from control.model import TUNNEL, Configuration, Port
 from tests.naive.vlan import DEFAULT_VLAN, Untagged, strip_tag, vlans_of
 
 
@@ -43,8 +44,15 @@ def reads_vlans(configuration: Configuration, network: str) -> bool:
     return any(p.vlan for p in configuration.ports if p.network == network and not leads_out(configuration, p))
 
 
+def is_tunnel(port: Port) -> bool:
+    """Whether the port stands for all other nodes."""
+    return port.name == TUNNEL
+
+
 def domains_of(configuration: Configuration, port: Port) -> set[Domain]:
     """Return the domains that ``port`` is a member of."""
+    if is_tunnel(port):
+        return {Domain(network.name) for network in configuration.networks if network.vni is not None}
     if is_alone(configuration, port):
         return {Domain(port.network, None, port.name)}
     if is_vlan_aware(configuration, port):

@@ -30,11 +30,15 @@ Key = tuple[Hashable, bytes]
 """A filtering domain and a MAC."""
 
 
+Place = Hashable
+"""Where a MAC can be: a port's name, or another node."""
+
+
 @dataclass
 class Entry:
     """Where a MAC lives, and the tick in which it was last seen there."""
 
-    port: str
+    port: Place
     seen_tick: int
     static: bool = False
 
@@ -54,7 +58,7 @@ class Fdb:
         self.counters: Counter[str] = Counter()
         self.swept_tick = -1
 
-    def add_static(self, domain: Hashable, mac: bytes, port: str) -> None:
+    def add_static(self, domain: Hashable, mac: bytes, port: Place) -> None:
         """Fix ``mac`` to ``port`` for good."""
         self.entries[domain, mac] = Entry(port, 0, static=True)
 
@@ -66,13 +70,13 @@ class Fdb:
             if entry.static or void(entry):
                 del self.entries[key]
 
-    def find(self, domain: Hashable, mac: bytes, now_ns: int) -> str | None:
+    def find(self, domain: Hashable, mac: bytes, now_ns: int) -> Place | None:
         """Return the port that ``mac`` lives at, or None."""
         self._forget_old(now_ns)
         entry = self.entries.get((domain, mac))
         return entry.port if entry else None
 
-    def learn(self, domain: Hashable, mac: bytes, port: str, max_macs: int, now_ns: int) -> bool:
+    def learn(self, domain: Hashable, mac: bytes, port: Place, max_macs: int, now_ns: int) -> bool:
         """Note that ``mac`` was seen at ``port``; False if it is fixed to another one."""
         self._forget_old(now_ns)
         now_tick = now_ns >> TICK_SHIFT
@@ -93,7 +97,7 @@ class Fdb:
             self.counters["learned"] += 1
         return True
 
-    def _count(self, port: str) -> int:
+    def _count(self, port: Place) -> int:
         return sum(1 for entry in self.entries.values() if entry.port == port and not entry.static)
 
     def _forget_old(self, now_ns: int) -> None:

@@ -1,7 +1,8 @@
 """Where addresses lead: every prefix that the router knows, asked for the longest one.
 
-Of several reasons for one prefix the first counts: the router's own addresses, written routes, the networks' subnets
-(in routed networks the addresses of ports), the uplink's gateway. Of two networks with one subnet the first has it.
+Of several reasons for one prefix the first counts: the router's own addresses, written routes, the subnets of other
+nodes, the networks' subnets (in routed networks the addresses of ports), the uplink's gateway. Of two networks with one
+subnet the first has it.
 """
 
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Forwarding:
         connected = self._connected()
         for route in configuration.routes:
             self._add(route.to, *self._written(route, connected))
+        self._add_peers(connected)
         for prefix, hop in connected.items():
             self._add(prefix, hop)
         self._add_default()
@@ -88,6 +90,15 @@ class Forwarding:
                     found.setdefault(subnet, Hop("connected", interface, interface.domains[0]))
         return found
 
+    def _add_peers(self, connected: dict[Subnet, Hop]) -> None:
+        """Add the subnets of other nodes, each on the link of the network that it is part of."""
+        for peer in self.configuration.overlay.peers if self.configuration.overlay else ():
+            for subnet in peer.subnets:
+                for prefix, hop in connected.items():
+                    is_overlay = hop.interface and hop.interface.network and hop.interface.network.vni is not None
+                    if is_overlay and is_within(subnet, prefix):
+                        self._add(subnet, hop)
+
     def _connect_ports(self, interface: Interface, found: dict[Subnet, Hop]) -> None:
         for port in self.configuration.ports:
             for domain in domains_of(self.configuration, port):
@@ -117,3 +128,8 @@ class Forwarding:
                 for gateway in uplink.gateway:
                     everything = ip_network(("0.0.0.0" if gateway.version == 4 else "::", 0))
                     self._add(everything, Hop("via", interface, interface.domains[0], gateway))
+
+
+def is_within(subnet: Subnet, other: Subnet) -> bool:
+    """Whether a subnet is part of another."""
+    return subnet.version == other.version and subnet.subnet_of(other)  # type: ignore[arg-type]

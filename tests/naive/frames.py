@@ -7,15 +7,17 @@ from typing import NamedTuple
 from control.model import Port
 from tests.naive.domains import Domain
 from tests.naive.vlan import Untagged
+from tests.naive.wire import Address
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame under way."""
+    """A frame under way; ``came_from`` is the VTEP's address that it came from if it came by the tunnel."""
 
     port: Port
     inside: Untagged
     domain: Domain
+    came_from: Address | None = None
 
     @property
     def data(self) -> bytes:
@@ -24,11 +26,27 @@ class Frame:
 
 
 class Own(NamedTuple):
-    """A frame of the router's own, and the domain that it is for."""
+    """A frame of the router's own, and the domain that it is for.
+
+    ``source`` is the port of the frame that it was made of or about, if any; with ``is_held_apart`` isolation counts
+    from there. ``target`` is the address that it asks for.
+    """
 
     domain: Domain
     data: bytes
     priority: int = 0
+    source: Port | None = None
+    is_held_apart: bool = False
+    target: Address | None = None
+
+
+class Parcel(NamedTuple):
+    """A frame of a network for one other VTEP; ``source`` is the port that it came in at, if any."""
+
+    source: Port | None
+    domain: Domain
+    data: bytes
+    to: Address
 
 
 class Fate(NamedTuple):
@@ -42,9 +60,11 @@ CONSUMED, FORWARDED = Fate("consume"), Fate("forward")
 
 
 class Ways(NamedTuple):
-    """How the router's frames leave. ``out`` says why one did not leave, if it did not."""
+    """How the router's frames leave. ``out`` says what became of one."""
 
-    out: Callable[[Domain, bytes, int, Port | None], str | None]
-    """By the forwarding database of a domain: with a frame, its priority, and the port that isolation counts from."""
-    back: Callable[[Port, Untagged], None]
-    """By the port that a frame came from."""
+    out: Callable[[Own], Fate]
+    """By the forwarding database of a domain."""
+    back: Callable[[Frame, bytes], None]
+    """To where a frame came from."""
+    away: Callable[[Frame, Address], Fate]
+    """Through the tunnel, to one other VTEP alone."""

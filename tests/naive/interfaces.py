@@ -64,7 +64,7 @@ def router_mac(node: str, network: str) -> bytes:
 
 def has_gateway(network: Network) -> bool:
     """Whether the router is in the network."""
-    return network.mode == "routed" or (network.mode == "bridge" and bool(network.subnets or network.gateway))
+    return network.mode == "routed" or (network.is_bridged and bool(network.subnets or network.gateway))
 
 
 def interfaces_of(configuration: Configuration) -> list[Interface]:

@@ -1,5 +1,7 @@
 """What stations on a link ask and say: ARP and neighbour discovery, answered for the router's addresses."""
 
+from collections.abc import Callable
+
 from tests.naive.discovery import (
     ADVERTISEMENT,
     OVERRIDES,
@@ -12,6 +14,7 @@ from tests.naive.discovery import (
     read_arp,
     write_arp,
 )
+from tests.naive.domains import is_tunnel
 from tests.naive.frames import CONSUMED, Fate, Frame
 from tests.naive.interfaces import LINK_LOCAL, Interface
 from tests.naive.neighbours import Kind
@@ -39,6 +42,15 @@ def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
     if arp.is_request and is_ours:
         answer = write_arp(2, interface.mac, arp.target, arp.sender_mac, arp.sender, arp.sender_mac)
         return node.answer(frame, answer)
+    if arp.is_request and arp.sender != arp.target:
+        fate = ask_elsewhere(
+            node,
+            frame,
+            arp.target,
+            lambda mac: write_arp(2, mac, arp.target, arp.sender_mac, arp.sender, arp.sender_mac),
+        )
+        if fate:
+            return fate
     return CONSUMED if to_router else None
 
 
@@ -59,15 +71,39 @@ def meet_discovery(
             hear(node, frame, interface, source, mac, "heard", is_ours)
         if is_ours:
             return node.answer(frame, advertise(frame.data, packet, message, interface.mac))
+        if source != message.target:
+            fate = ask_elsewhere(
+                node, frame, message.target, lambda mac: advertise(frame.data, packet, message, mac, kind=0)
+            )
+            if fate:
+                return fate
     elif message.kind == ADVERTISEMENT:
         if is_claimed(node, interface, message.target, mac):
             return Fate("drop", "gateway_claimed")
         hear(node, frame, interface, message.target, mac, KINDS[message.says & BOTH], False)
-    elif message.kind == ROUTER_SOLICITATION and (to_router or frame.data[0] & 1) and advertises(interface):
+    elif is_asked_for_routers(frame, interface, message):
         if mac:
             hear(node, frame, interface, source, mac, "heard", True)
         return node.answer(frame, advertise_router(frame.data, packet, message, interface))
     return CONSUMED if to_router else None
+
+
+def ask_elsewhere(node: Node, frame: Frame, target: Address, answer: Callable[[bytes], bytes]) -> Fate | None:
+    """Answer a station here that asks for one at another node, or let that node alone hear the question."""
+    vtep = node.vtep
+    if vtep is None or not vtep.has(frame.domain) or is_tunnel(frame.port):
+        return None
+    known = vtep.endpoint(frame.domain, target)
+    if known and known[1].mac:
+        return node.answer(frame, answer(known[1].mac))
+    peer = vtep.with_address(frame.domain, target)
+    return node.ways.away(frame, peer.address) if peer else None
+
+
+def is_asked_for_routers(frame: Frame, interface: Interface, message: Discovery) -> bool:
+    """Whether a station here solicits routers, and there is one for it."""
+    is_heard = frame.data[0:6] == interface.mac or bool(frame.data[0] & 1)
+    return message.kind == ROUTER_SOLICITATION and is_heard and advertises(interface) and not is_tunnel(frame.port)
 
 
 def advertises(interface: Interface) -> bool:
@@ -81,6 +117,8 @@ def is_claimed(node: Node, interface: Interface, address: Address, mac: bytes | 
 
 
 def answers_for(node: Node, frame: Frame, interface: Interface, address: Address, is_probe: bool) -> bool:
+    if is_tunnel(frame.port):
+        return False  # Every node has a gateway of its own.
     if node.forwarding.is_local(address, interface):
         return True
     if is_probe or address in LINK_LOCAL:

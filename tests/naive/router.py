@@ -21,7 +21,7 @@ from tests.naive.domains import Domain
 from tests.naive.flows import Flow, Flows
 from tests.naive.forwarding import Hop
 from tests.naive.fragments import Fragments
-from tests.naive.frames import CONSUMED, FORWARDED, Fate, Frame, Own, Ways
+from tests.naive.frames import CONSUMED, Fate, Frame, Own, Parcel, Ways
 from tests.naive.icmp import NO_ROUTE, PROHIBITED, TIME_EXCEEDED, TOO_BIG, UNREACHABLE
 from tests.naive.interfaces import LINK_LOCAL, Interface
 from tests.naive.lapse import lapses
@@ -38,6 +38,9 @@ MARTIANS: tuple[IPv4Network | IPv6Network, ...] = (
     *(IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")),
     *(IPv6Network(text) for text in ("::/128", "::1/128", "ff00::/8", "::ffff:0:0/96")),
 )
+
+
+UNRESOLVED = Fate("drop", "neighbour_unresolved")
 
 
 @dataclass
@@ -233,20 +236,38 @@ class Router(Node):
         return entering.masquerades or packet.tuple.source in self.nat.outside_of
 
     def _find_neighbour(self, frame: Frame, packet: Packet, domain: Domain, address: Address) -> bytes | Fate:
+        elsewhere = self.vtep.endpoint(domain, address) if self.vtep and self.vtep.has(domain) else None
+        if elsewhere and elsewhere[1].mac:
+            return elsewhere[1].mac
+        found = self._resolve(frame, domain, address)
+        return found or self.refuse(frame, packet, "neighbour_unresolved", UNREACHABLE)
+
+    def _resolve(self, waiting: Frame | Parcel, domain: Domain, address: Address) -> bytes | Fate | None:
+        """Return a neighbour's MAC, or the fate of what is for it, None if it is known not to answer."""
         mac, act = self.neighbours.meet((domain, address), self.tick)
         if act == "unreachable":
-            return self.refuse(frame, packet, "neighbour_unresolved", UNREACHABLE)
+            return None
         if act == "no_room":
-            return Fate("drop", "neighbour_unresolved")
+            return UNRESOLVED
         entry = self.neighbours.entries[domain, address]
         if act in ("ask", "probe"):
             self.ask(domain, address, entry)
         if mac is not None:
             return mac
         if len(entry.waiting) >= MOST_WAITING or self.parked >= PLACES:
-            return Fate("drop", "neighbour_unresolved")
-        entry.waiting.append(frame)
+            return UNRESOLVED
+        entry.waiting.append(waiting)
         return CONSUMED
+
+    def find_underlay(self, parcel: Parcel) -> tuple[Domain, bytes] | Fate:
+        """Return by which domain and to which MAC a parcel leaves, or its fate; it may have to wait."""
+        assert self.vtep
+        way = self.forwarding.find(parcel.to)
+        hop = way[0] if way else Hop("unknown")
+        if hop.kind not in ("connected", "via") or hop.interface != self.vtep.uplink or hop.domain is None:
+            return Fate("drop", "no_route")
+        found = self._resolve(parcel, hop.domain, hop.via or parcel.to) or UNRESOLVED
+        return (hop.domain, found) if isinstance(found, bytes) else found
 
     @property
     def parked(self) -> int:
@@ -301,9 +322,8 @@ class Router(Node):
         version = data[0] >> 4
         pieces = [data] if len(data) <= leaving.mtu else cut(data, leaving.mtu)
         first, *others = [ethernet(mac, leaving.mac, ethertype_of(version), piece) for piece in pieces]
-        isolated_from = frame.port if entering == leaving else None
-        reason = self.ways.out(domain, first, frame.inside.priority, isolated_from)
-        if reason:
-            return Fate("drop", reason)
-        self.caused += [Own(domain, other, frame.inside.priority) for other in others]
-        return FORWARDED
+        own = Own(domain, first, frame.inside.priority, frame.port, is_held_apart=entering == leaving)
+        fate = self.ways.out(own)
+        if not fate.reason:
+            self.caused += [own._replace(data=other, is_held_apart=False) for other in others]
+        return fate

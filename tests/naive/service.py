@@ -1,7 +1,7 @@
 """Packets to the router's own addresses."""
 
 from tests.naive.forwarding import Hop
-from tests.naive.frames import CONSUMED, FORWARDED, Fate, Frame
+from tests.naive.frames import CONSUMED, Fate, Frame, Own
 from tests.naive.icmp import ECHO, NO_PORT, NO_PROTOCOL, echo_reply, may_err, reset_for
 from tests.naive.interfaces import Interface
 from tests.naive.node import Node
@@ -47,5 +47,4 @@ def pass_to_services(node: Node, frame: Frame, packet: Packet, hop: Hop) -> Fate
     services = next(each for each in node.interfaces if each.serves)
     port = next(port for port in node.configuration.ports if port.name == node.configuration.services)
     whole = ethernet(port.mac, hop.interface.mac, ethertype_of(packet.version), packet.data)
-    reason = node.ways.out(services.domains[0], whole, frame.inside.priority, None)
-    return Fate("drop", reason) if reason else FORWARDED
+    return node.ways.out(Own(services.domains[0], whole, frame.inside.priority, frame.port))

@@ -17,21 +17,29 @@ Where the specification could be read two ways, this is how it is read:
 - A frame that came in over a link that is down is switched as any other.
 - A refused copy is no drop as long as another copy goes out.
 - Static MACs of a port are fixed in every filtering domain that the port is a member of.
+- What came by the tunnel counts as come in at the tunnel's port, from its opening on.
+- A copy that waits for the next hop to its node makes its frame neither forwarded nor dropped: consumed, if no other
+  copy went out. What it is later dropped for is counted at the port that the frame came in at.
 - A new configuration keeps what was learned, but for ports that left or whose filtering domains changed. Its static
   entries take the place of the old ones and of learned ones. Storm limits of ports that stay go on as they were.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from control.model import Configuration, Port
-from tests.naive.domains import Domain, classify, domains_of
-from tests.naive.fdb import Fdb
-from tests.naive.frames import FORWARDED, Fate, Frame, Own, Ways
+from control.model import TUNNEL, Configuration, Port
+from tests.naive.domains import Domain, classify, domains_of, is_tunnel
+from tests.naive.fdb import Fdb, Place
+from tests.naive.frames import CONSUMED, FORWARDED, Fate, Frame, Own, Parcel, Ways
+from tests.naive.overlay import Remote, group_mac
+from tests.naive.packet import read_packet
 from tests.naive.router import Router
 from tests.naive.spoof import find_spoofing
 from tests.naive.storm import TokenBucket
+from tests.naive.translate import cut
 from tests.naive.vlan import Untagged, put_tag
+from tests.naive.wire import Address, ethernet, ethertype_of
 
 SHORTEST_FRAME = 14
 LONGEST_FRAME = 9216
@@ -65,7 +73,7 @@ class Switch:
         self.counters = self.fdb.counters
         self.drops: Counter[tuple[str, str]] = Counter()
         self.buckets: dict[tuple[str, str], TokenBucket] = {}
-        self.router = Router(configuration, Ways(self._send_out, self._send_back))
+        self.router = Router(configuration, Ways(self._send_out, self._send_back, self._send_away))
         for port in configuration.ports:
             self._add_storm_limits(port)
             self._add_static_macs(port)
@@ -91,102 +99,198 @@ class Switch:
         self.now_ns = now_ns
         self.router.begin(now_ns)
         self._go_on()
-        fate = self._switch(self.ports[port_name], frame, now_ns)
+        port, fate = self._take(self.ports[port_name], frame)
         if fate.reason:
-            self.drops[port_name, fate.reason] += 1
+            self.drops[port.name, fate.reason] += 1
         self._go_on()
         order = list(self.ports)
         out = tuple(sorted(self.out, key=lambda copy: order.index(copy[0])))
         return Outcome(fate.verdict, fate.reason, out)
 
-    def _switch(self, port: Port, frame: bytes, now_ns: int) -> Fate:
+    def _take(self, port: Port, frame: bytes) -> tuple[Port, Fate]:
+        """Take a frame, and what is in it if it came by a tunnel; return at which port that counts, and its fate."""
         reason = find_malformed(frame)
         if reason:
-            return drop(reason)
-
+            return port, drop(reason)
         found = classify(self.configuration, port, frame)
         if isinstance(found, str):
-            return drop(found)
+            return port, drop(found)
         inside, domain = found
+        vtep = self.router.vtep
+        if vtep is None or not vtep.is_addressed(domain, frame):
+            return port, self._admit(Frame(port, inside, domain), port.name)
+        came = vtep.unwrap(frame)
+        if isinstance(came, str):
+            return vtep.port, drop(came)
+        reason = find_malformed(came.frame)
+        if reason:
+            return vtep.port, drop(reason)
+        behind = Remote(came.peer.node) if vtep.overlay.learning else None
+        opened = Frame(vtep.port, Untagged(came.frame, None, 0), came.domain, came.peer.address)
+        return vtep.port, self._admit(opened, behind)
 
-        reason = find_spoofing(port, inside.frame)
+    def _admit(self, frame: Frame, place: Place | None) -> Fate:
+        """Let a frame in whose source is at ``place``, None if that is not to be learned."""
+        port = frame.port
+        reason = find_spoofing(port, frame.data)
         if reason:
             return drop(reason)
 
-        destination, source = frame[0:6], frame[6:12]
-        kind = kind_of(destination)
-        if kind != "unicast" and not self._has_token(port, kind, now_ns):
+        kind = kind_of(frame.data[0:6])
+        if kind != "unicast" and not self._has_token(port, kind):
             return drop(f"storm_{kind}")
 
-        if not self.fdb.learn(domain, source, port.name, port.max_macs, now_ns):
+        source = frame.data[6:12]
+        if place and not self.fdb.learn(frame.domain, source, place, port.max_macs, self.now_ns):
             return drop("static_mac_elsewhere")
 
-        fate = self.router.meet(Frame(port, inside, domain))
-        return fate or self._bridge(port, inside, domain, now_ns)
+        fate = self.router.meet(frame)
+        return fate or self._bridge(frame)
 
     def _go_on(self) -> None:
         """Deal with the frames that were caused; those that waited and end now were not dropped before."""
         while self.router.caused:
             frame = self.router.caused.popleft()
             if isinstance(frame, Own):
-                self._send_out(frame.domain, frame.data, frame.priority, None)
+                self._send_out(frame)
                 continue
-            fate = self.router.route(frame)
-            if fate.reason:
-                self.drops[frame.port.name, fate.reason] += 1
+            fate = self._send_parcel(frame) if isinstance(frame, Parcel) else self.router.route(frame)
+            port = frame.source if isinstance(frame, Parcel) else frame.port
+            if fate.reason and port:
+                self.drops[port.name, fate.reason] += 1
 
-    def _bridge(self, port: Port, inside: Untagged, domain: Domain, now_ns: int) -> Fate:
-        destination = inside.frame[0:6]
+    def _bridge(self, frame: Frame) -> Fate:
+        destination = frame.data[0:6]
         kind = kind_of(destination)
-        known_at = self.fdb.find(domain, destination, now_ns) if kind == "unicast" else None
-        if known_at:
-            return self._forward(port, self.ports[known_at], inside)
-        if kind == "unicast" and not self._has_token(port, "unknown_unicast", now_ns):
+        if kind != "unicast":
+            return self._flood(frame)
+        place = self._find(frame.domain, frame.data)
+        if isinstance(place, Remote):
+            return self._cross(frame, self._vtep_of(place))
+        if place:
+            return self._forward(frame, self.ports[place])
+        if not self._has_token(frame.port, "unknown_unicast"):
             return drop("storm_unknown_unicast")
-        return self._flood(port, domain, inside)
+        return self._flood(frame)
 
-    def _forward(self, port: Port, egress: Port, inside: Untagged) -> Fate:
-        if egress == port and not port.hairpin:
+    def _find(self, domain: Domain, frame: bytes) -> str | Remote | None:
+        """Return where a unicast frame is for: as learned, else as is known of other nodes."""
+        found = self.fdb.find(domain, frame[0:6], self.now_ns)
+        if isinstance(found, str | Remote):
+            return found
+        vtep = self.router.vtep
+        peer = vtep.leads_to(domain, frame) if vtep and vtep.has(domain) else None
+        return Remote(peer.node) if peer else None
+
+    def _vtep_of(self, place: Remote) -> Address:
+        assert self.configuration.overlay
+        return next(peer.address for peer in self.configuration.overlay.peers if peer.node == place.node)
+
+    def _forward(self, frame: Frame, egress: Port) -> Fate:
+        if egress == frame.port and not frame.port.hairpin:
             return drop("same_port")
-        if self._are_isolated(port, egress):
+        if self._are_isolated(frame.port, egress, frame.domain):
             return drop("isolated")
         if egress.name in self.down:
             return drop("port_down")
-        return self._transmit([egress], inside)
+        return self._transmit([egress], frame.inside)
 
-    def _flood(self, port: Port, domain: Domain, inside: Untagged) -> Fate:
-        members = [p for p in self.ports.values() if self._is_member(p, domain) and (p != port or port.hairpin)]
-        allowed = [p for p in members if not self._are_isolated(port, p)]
+    def _cross(self, frame: Frame, to: Address) -> Fate:
+        """Send a frame of a port's to one other node, in pieces if it must be."""
+        if is_tunnel(frame.port):
+            return drop("same_port")
+        if self._are_isolated(frame.port, self.ports[TUNNEL], frame.domain):
+            return drop("isolated")
+        mtu = self.configuration.network(frame.domain.network).mtu
+        if len(frame.data) - SHORTEST_FRAME <= mtu:
+            return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to))
+        packet = read_packet(frame.data) if frame.data[12:14] in (b"\x08\x00", b"\x86\xdd") else None
+        if packet is None or not packet.may_be_cut or len(packet.data) <= mtu:
+            return self.router.refuse_size(frame, packet, mtu)
+        pieces = [frame.data[:14] + piece for piece in cut(packet.data, mtu)]
+        first, *others = [Parcel(frame.port, frame.domain, piece, to) for piece in pieces]
+        fate = self._send_parcel(first)
+        if not fate.reason:
+            self.router.caused += others
+        return fate
+
+    def _flood(self, frame: Frame) -> Fate:
+        port = frame.port
+        members = [p for p in self.ports.values() if self._is_member(p, frame.domain) and (p != port or port.hairpin)]
+        allowed = [p for p in members if not self._are_isolated(port, p, frame.domain)]
         if members and not allowed:
             return drop("isolated")
         receivers = [p for p in allowed if p.name not in self.down]
         if not receivers:
             return drop("no_receiver")
-        return self._transmit(receivers, inside)
+        return self._transmit(receivers, frame.inside, self._parcels(port, frame.domain, frame.data))
 
-    def _transmit(self, receivers: list[Port], inside: Untagged) -> Fate:
-        out = [(p.name, put_tag(p, inside)) for p in receivers if p.name not in self.refusing]
-        self.out += out
-        return FORWARDED if out else drop("transmit_failed")
+    def _parcels(self, source: Port | None, domain: Domain, frame: bytes) -> list[Parcel]:
+        """Return the copies of a frame for all other nodes of its network."""
+        vtep = self.router.vtep
+        if vtep is None or not vtep.has(domain):
+            return []
+        return [Parcel(source, domain, frame, to) for to in vtep.receivers(domain)]
 
-    def _send_out(self, domain: Domain, frame: bytes, priority: int, isolated_from: Port | None) -> str | None:
-        """Send a frame of the router's by the forwarding database; return why it did not leave, if it did not."""
-        inside = Untagged(frame, domain.vlan, priority)
-        known_at = None if frame[0] & 1 else self.fdb.find(domain, frame[0:6], self.now_ns)
-        members = [p for p in self.ports.values() if self._is_member(p, domain)]
-        receivers = [p for p in members if known_at is None or p.name == known_at]
-        allowed = [p for p in receivers if isolated_from is None or not self._are_isolated(isolated_from, p)]
+    def _transmit(self, receivers: list[Port], inside: Untagged, parcels: Sequence[Parcel] = ()) -> Fate:
+        """Send a frame by its receivers; what goes by the tunnel are ``parcels``."""
+        fates = []
+        for each in receivers:
+            if is_tunnel(each):
+                fates += [self._send_parcel(parcel) for parcel in parcels]
+            elif each.name in self.refusing:
+                fates.append(drop("transmit_failed"))
+            else:
+                self.out.append((each.name, put_tag(each, inside)))
+                fates.append(FORWARDED)
+        return best_of(fates) if fates else drop("no_receiver")
+
+    def _send_parcel(self, parcel: Parcel) -> Fate:
+        """Wrap a frame for another node, and send it by the uplink as soon as the way there is known."""
+        vtep = self.router.vtep
+        assert vtep
+        if not vtep.may_carry(parcel.domain, parcel.data):
+            return drop("inner_vlan")
+        packet = vtep.wrap(parcel.domain, parcel.data, parcel.to, parcel.source.group if parcel.source else 0)
+        found: tuple[Domain, bytes] | Fate = (vtep.uplink.domains[0], group_mac(parcel.to))
+        if parcel.to != vtep.overlay.group:
+            found = self.router.find_underlay(parcel)
+        if isinstance(found, Fate):
+            return found
+        domain, mac = found
+        return self._send_out(Own(domain, ethernet(mac, vtep.uplink.mac, ethertype_of(parcel.to.version), packet)))
+
+    def _send_out(self, own: Own) -> Fate:
+        """Send a frame of the router's by the forwarding database."""
+        inside = Untagged(own.data, own.domain.vlan, own.priority)
+        place = None if own.data[0] & 1 else self._find(own.domain, own.data)
+        vtep = self.router.vtep
+        if place is None and own.target and vtep and vtep.has(own.domain):
+            peer = vtep.with_address(own.domain, own.target)
+            place = Remote(peer.node) if peer else None
+        if isinstance(place, Remote):
+            return self._send_parcel(Parcel(own.source, own.domain, own.data, self._vtep_of(place)))
+        members = [p for p in self.ports.values() if self._is_member(p, own.domain)]
+        receivers = [p for p in members if place is None or p.name == place]
+        apart_from = own.source if own.is_held_apart else None
+        allowed = [p for p in receivers if apart_from is None or not self._are_isolated(apart_from, p, own.domain)]
         if receivers and not allowed:
-            return "isolated"
+            return drop("isolated")
         up = [p for p in allowed if p.name not in self.down]
         if not up:
-            return "port_down" if known_at else "no_receiver"
-        return self._transmit(up, inside).reason
+            return drop("port_down" if place else "no_receiver")
+        return self._transmit(up, inside, self._parcels(own.source, own.domain, own.data))
 
-    def _send_back(self, port: Port, inside: Untagged) -> None:
-        """Send an answer of the router's by the port that asked."""
-        if port.name not in self.down:
-            self._transmit([port], inside)
+    def _send_back(self, frame: Frame, data: bytes) -> None:
+        """Send an answer of the router's to where a frame came from."""
+        if frame.came_from:
+            self._send_parcel(Parcel(None, frame.domain, data, frame.came_from))
+        elif frame.port.name not in self.down:
+            self._transmit([frame.port], frame.inside._replace(frame=data))
+
+    def _send_away(self, frame: Frame, to: Address) -> Fate:
+        """Send a frame to one other node alone."""
+        return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to))
 
     def _domains_of(self, port: Port) -> set[Domain]:
         return domains_of(self.configuration, port)
@@ -194,14 +298,15 @@ class Switch:
     def _is_member(self, port: Port, domain: Domain) -> bool:
         return domain in self._domains_of(port)
 
-    def _are_isolated(self, port: Port, other: Port) -> bool:
-        if port.network == "" or port.network != other.network:
+    def _are_isolated(self, port: Port, other: Port, domain: Domain) -> bool:
+        """Whether two ports of a domain are kept apart; who is behind the tunnel counts as an endpoint."""
+        if not domain.network or self.configuration.network(domain.network).icc:
             return False
-        return not self.configuration.network(port.network).icc and port.endpoint and other.endpoint
+        return all(each.endpoint or is_tunnel(each) for each in (port, other))
 
-    def _has_token(self, port: Port, kind: str, now_ns: int) -> bool:
+    def _has_token(self, port: Port, kind: str) -> bool:
         bucket = self.buckets.get((port.name, kind))
-        return bucket is None or bucket.take(now_ns)
+        return bucket is None or bucket.take(self.now_ns)
 
     def _add_storm_limits(self, port: Port) -> None:
         for kind in ("broadcast", "multicast", "unknown_unicast"):
@@ -218,6 +323,14 @@ class Switch:
 def drop(reason: str) -> Fate:
     """Return the end of a frame."""
     return Fate("drop", reason)
+
+
+def best_of(fates: list[Fate]) -> Fate:
+    """Return the fate of a frame of several copies: forwarded if one is, else consumed if one waits."""
+    for each in (FORWARDED, CONSUMED):
+        if each in fates:
+            return each
+    return fates[0]
 
 
 def find_malformed(frame: bytes) -> str | None:

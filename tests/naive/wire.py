@@ -53,7 +53,8 @@ def ip_packet(
 ) -> bytes:
     """Return a packet of the router's own: not to be fragmented, id 0, no options."""
     if source.version == 6:
-        return struct.pack("!IHBB", 6 << 28, len(payload), protocol, ttl) + source.packed + destination.packed + payload
+        header = struct.pack("!IHBB", 6 << 28 | tos << 20, len(payload), protocol, ttl)
+        return header + source.packed + destination.packed + payload
     header = struct.pack("!BBHHHBB", 0x45, tos, 20 + len(payload), 0, 0x4000, ttl, protocol)
     addresses = source.packed + destination.packed
     return header + checksum(header + b"\0\0" + addresses) + addresses + payload

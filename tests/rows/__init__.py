@@ -1,6 +1,19 @@
 """Packet tests as rows, by subject: each subject's ``ROWS``, and all of them as ``ALL_ROWS``."""
 
 from tests.rows import ageing, frames, isolation, learning, limits, spoofing, storms, vlan
+from tests.rows.overlay import (
+    arriving,
+    asking,
+    congestion,
+    groups,
+    leaving,
+    routed,
+    security,
+    underlay,
+    whereabouts,
+)
+from tests.rows.overlay import sizes as overlay_sizes
+from tests.rows.overlay.world import UNDERLAYS
 from tests.rows.router import (
     arp,
     claims,
@@ -31,6 +44,19 @@ ROUTER_SUBJECTS = {
     "claims": claims.ROWS,
 }
 
+OVERLAY_SUBJECTS = {
+    "leaving": leaving.rows,
+    "arriving": arriving.rows,
+    "whereabouts": whereabouts.rows,
+    "asking": asking.rows,
+    "underlay": underlay.rows,
+    "sizes": overlay_sizes.rows,
+    "congestion": congestion.rows,
+    "security": security.rows,
+    "routed": routed.rows,
+    "groups": groups.rows,
+}
+
 SUBJECTS = {
     "frames": frames.ROWS,
     "learning": learning.ROWS,
@@ -43,3 +69,9 @@ SUBJECTS = {
 }
 ALL_ROWS = [(subject, row) for subject, rows in SUBJECTS.items() for row in rows]
 ROUTER_ROWS = [(subject, row) for subject, rows in ROUTER_SUBJECTS.items() for row in rows]
+OVERLAY_ROWS = [
+    (f"{subject} over IPv{under.version}", row)
+    for under in UNDERLAYS
+    for subject, rows in OVERLAY_SUBJECTS.items()
+    for row in rows(under)
+]

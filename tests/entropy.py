@@ -1,0 +1,68 @@
+"""The outer source port of a tunnel's packets: which flow has which, and packets as if all had the same.
+
+A secret hash picks it, so neither rows nor the twin can know it. They write the first one.
+"""
+
+from collections import defaultdict
+from dataclasses import replace
+
+from control.model import Configuration
+from tests.naive.switch import Outcome
+from tests.naive.vxlan import FIRST_SOURCE_PORT, Datagram, read_datagram
+from tests.naive.wire import UDP, checksum, pseudo_header
+from tests.runs import Run
+
+LAST_SOURCE_PORT = 65535
+
+
+def read_sent(configuration: Configuration, frame: bytes) -> Datagram | None:
+    """Return the datagram in a frame that the node's VTEP sent, None if it is another frame."""
+    overlay = configuration.overlay
+    found = read_datagram(frame[14:]) if frame[12:14] in (b"\x08\x00", b"\x86\xdd") else None
+    if overlay is None or found is None or found.source != overlay.address or found.dport != overlay.port:
+        return None
+    return found
+
+
+def source_port(found: Datagram) -> int:
+    """Return the source port of a datagram."""
+    return int.from_bytes(found.data[found.at : found.at + 2], "big")
+
+
+def with_first_port(frame: bytes, found: Datagram) -> bytes:
+    """Return a frame as its sender would send it from the first port; a wrong checksum stays wrong."""
+    udp = 14 + found.at
+    if not FIRST_SOURCE_PORT <= source_port(found) <= LAST_SOURCE_PORT:
+        return frame
+    changed = frame[:udp] + FIRST_SOURCE_PORT.to_bytes(2, "big") + frame[udp + 2 :]
+    if changed[udp + 6 : udp + 8] == b"\0\0" or not found.has_right_checksums:
+        return changed
+    blank = changed[: udp + 6] + b"\0\0" + changed[udp + 8 :]
+    covered = blank[udp : udp + found.length]
+    total = checksum(pseudo_header(found.source, found.destination, found.length, UDP) + covered)
+    return changed[: udp + 6] + (b"\xff\xff" if total == b"\0\0" else total) + changed[udp + 8 :]
+
+
+def with_first_ports(configuration: Configuration, run: Run) -> Run:
+    """Return a run in which all packets of tunnels left from the first port."""
+    return replace(run, outcomes=[neutral(configuration, outcome) for outcome in run.outcomes])
+
+
+def neutral(configuration: Configuration, outcome: Outcome) -> Outcome:
+    """Return an outcome in which packets of tunnels left from the first port."""
+    out = []
+    for port, frame in outcome.out:
+        found = read_sent(configuration, frame)
+        out.append((port, with_first_port(frame, found) if found else frame))
+    return replace(outcome, out=tuple(out))
+
+
+def ports_by_inner_frame(configuration: Configuration, run: Run) -> dict[bytes, set[int]]:
+    """Return the source ports from which each inner frame left."""
+    ports: dict[bytes, set[int]] = defaultdict(set)
+    for outcome in run.outcomes:
+        for _, frame in outcome.out:
+            found = read_sent(configuration, frame)
+            if found:
+                ports[found.payload[8:]].add(source_port(found))
+    return dict(ports)
