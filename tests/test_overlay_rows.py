@@ -1,9 +1,8 @@
-"""Every row of tests/rows/overlay, over IPv4 and IPv6, against the naive twin and against the real pipeline."""
+"""Every row of tests/rows/overlay, over IPv4 and IPv6, against the naive twin."""
 
 import pytest
 
-from tests.drive import run_naive, run_switch
-from tests.entropy import with_first_ports
+from tests.drive import run_naive
 from tests.rows import OVERLAY_ROWS
 from tests.rows.row import Row, check_row
 
@@ -18,11 +17,3 @@ def test_naive_twin(row: Row) -> None:
 def test_every_row_says_something_of_its_own() -> None:
     descriptions = [(subject, row.description) for subject, row in OVERLAY_ROWS]
     assert len(set(descriptions)) == len(descriptions)
-
-
-@pytest.mark.kernel
-@each_row
-@pytest.mark.parametrize("vector", [1, 2, 256])
-def test_pipeline(row: Row, vector: int) -> None:
-    run = run_switch(row.configuration, row.arrivals(), row.conditions, vector)
-    check_row(row, with_first_ports(row.configuration, run))
