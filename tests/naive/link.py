@@ -42,11 +42,12 @@ def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
     if arp.is_request and is_ours:
         answer = write_arp(2, interface.mac, arp.target, arp.sender_mac, arp.sender, arp.sender_mac)
         return node.answer(frame, answer)
-    if arp.is_request and arp.sender != arp.target:
+    if arp.is_request:
         fate = ask_elsewhere(
             node,
             frame,
             arp.target,
+            arp.sender.packed in UNSPECIFIED,
             lambda mac: write_arp(2, mac, arp.target, arp.sender_mac, arp.sender, arp.sender_mac),
         )
         if fate:
@@ -71,12 +72,15 @@ def meet_discovery(
             hear(node, frame, interface, source, mac, "heard", is_ours)
         if is_ours:
             return node.answer(frame, advertise(frame.data, packet, message, interface.mac))
-        if source != message.target:
-            fate = ask_elsewhere(
-                node, frame, message.target, lambda mac: advertise(frame.data, packet, message, mac, kind=0)
-            )
-            if fate:
-                return fate
+        fate = ask_elsewhere(
+            node,
+            frame,
+            message.target,
+            source.packed in UNSPECIFIED,
+            lambda mac: advertise(frame.data, packet, message, mac, kind=0),
+        )
+        if fate:
+            return fate
     elif message.kind == ADVERTISEMENT:
         if is_claimed(node, interface, message.target, mac):
             return Fate("drop", "gateway_claimed")
@@ -88,13 +92,16 @@ def meet_discovery(
     return CONSUMED if to_router else None
 
 
-def ask_elsewhere(node: Node, frame: Frame, target: Address, answer: Callable[[bytes], bytes]) -> Fate | None:
-    """Answer a station here that asks for one at another node, or let that node alone hear the question."""
+def ask_elsewhere(
+    node: Node, frame: Frame, target: Address, is_probe: bool, answer: Callable[[bytes], bytes]
+) -> Fate | None:
+    """Answer a station here that asks for one at another node, or let that node alone hear the question. Who probes is
+    not answered: whether an address is taken, its owner says."""
     vtep = node.vtep
     if vtep is None or not vtep.has(frame.domain) or is_tunnel(frame.port):
         return None
     known = vtep.endpoint(frame.domain, target)
-    if known and known[1].mac:
+    if known and known[1].mac and not is_probe:
         return node.answer(frame, answer(known[1].mac))
     peer = vtep.with_address(frame.domain, target)
     return node.ways.away(frame, peer.address) if peer else None

@@ -137,12 +137,6 @@ class Vtep:
         ]
         return max(around, key=lambda each: each[0])[1] if around else None
 
-    def leads_to(self, domain: Domain, frame: bytes) -> Peer | None:
-        """Return the peer that a unicast frame is for, by its MAC, or else by its packet's destination."""
-        peer = self.with_mac(domain, frame[0:6])
-        address = destination_of(frame)
-        return peer or (self.with_address(domain, address) if address else None)
-
     # What goes out
 
     def may_carry(self, domain: Domain, frame: bytes) -> bool:

@@ -30,9 +30,9 @@ from dataclasses import dataclass
 
 from control.model import TUNNEL, Configuration, Port
 from tests.naive.domains import Domain, classify, domains_of, is_tunnel
-from tests.naive.fdb import Fdb, Place
+from tests.naive.fdb import Fdb
 from tests.naive.frames import CONSUMED, FORWARDED, Fate, Frame, Own, Parcel, Ways
-from tests.naive.overlay import Remote, group_mac
+from tests.naive.overlay import Remote, destination_of, group_mac
 from tests.naive.packet import read_packet
 from tests.naive.router import Router
 from tests.naive.spoof import find_spoofing
@@ -125,12 +125,11 @@ class Switch:
         reason = find_malformed(came.frame)
         if reason:
             return vtep.port, drop(reason)
-        behind = Remote(came.peer.node) if vtep.overlay.learning else None
         opened = Frame(vtep.port, Untagged(came.frame, None, 0), came.domain, came.peer.address)
-        return vtep.port, self._admit(opened, behind)
+        return vtep.port, self._admit(opened, Remote(came.peer.node))
 
-    def _admit(self, frame: Frame, place: Place | None) -> Fate:
-        """Let a frame in whose source is at ``place``, None if that is not to be learned."""
+    def _admit(self, frame: Frame, place: str | Remote) -> Fate:
+        """Let a frame in whose source is at ``place``."""
         port = frame.port
         reason = find_spoofing(port, frame.data)
         if reason:
@@ -140,12 +139,29 @@ class Switch:
         if kind != "unicast" and not self._has_token(port, kind):
             return drop(f"storm_{kind}")
 
-        source = frame.data[6:12]
-        if place and not self.fdb.learn(frame.domain, source, place, port.max_macs, self.now_ns):
-            return drop("static_mac_elsewhere")
+        reason = self._learn(frame, place)
+        if reason:
+            return drop(reason)
 
         fate = self.router.meet(frame)
         return fate or self._bridge(frame)
+
+    def _learn(self, frame: Frame, place: str | Remote) -> str | None:
+        """Learn where a frame's source is; return why it may not be there. Of who is known to be elsewhere nothing is
+        learned, but that it is not here any more."""
+        source = frame.data[6:12]
+        if isinstance(place, Remote):
+            vtep = self.router.vtep
+            assert vtep
+            is_here = isinstance(self.fdb.find(frame.domain, source, self.now_ns), str)
+            is_known = vtep.with_mac(frame.domain, source) is not None
+            if not is_known and not vtep.overlay.learning:
+                return "spoofed_mac" if is_here else None
+            if is_known and not is_here:
+                return None
+        if self.fdb.learn(frame.domain, source, place, frame.port.max_macs, self.now_ns):
+            return None
+        return "static_mac_elsewhere"
 
     def _go_on(self) -> None:
         """Deal with the frames that were caused; those that waited and end now were not dropped before."""
@@ -174,12 +190,17 @@ class Switch:
         return self._flood(frame)
 
     def _find(self, domain: Domain, frame: bytes) -> str | Remote | None:
-        """Return where a unicast frame is for: as learned, else as is known of other nodes."""
+        """Return where a unicast frame is for: its MAC was heard here, or is known to be elsewhere, or was heard from
+        there; or its address is known to be elsewhere."""
         found = self.fdb.find(domain, frame[0:6], self.now_ns)
-        if isinstance(found, str | Remote):
-            return found
         vtep = self.router.vtep
-        peer = vtep.leads_to(domain, frame) if vtep and vtep.has(domain) else None
+        if isinstance(found, str) or vtep is None or not vtep.has(domain):
+            return found if isinstance(found, str) else None
+        known = vtep.with_mac(domain, frame[0:6])
+        if known is None and isinstance(found, Remote):
+            return found
+        address = destination_of(frame)
+        peer = known or (vtep.with_address(domain, address) if address else None)
         return Remote(peer.node) if peer else None
 
     def _vtep_of(self, place: Remote) -> Address:
@@ -225,12 +246,15 @@ class Switch:
             return drop("no_receiver")
         return self._transmit(receivers, frame.inside, self._parcels(port, frame.domain, frame.data))
 
-    def _parcels(self, source: Port | None, domain: Domain, frame: bytes) -> list[Parcel]:
-        """Return the copies of a frame for all other nodes of its network."""
+    def _parcels(
+        self, source: Port | None, domain: Domain, frame: bytes, target: Address | None = None
+    ) -> list[Parcel]:
+        """Return the copies of a frame for all other nodes of its network, or for the one that has the ``target``."""
         vtep = self.router.vtep
         if vtep is None or not vtep.has(domain):
             return []
-        return [Parcel(source, domain, frame, to) for to in vtep.receivers(domain)]
+        peer = vtep.with_address(domain, target) if target else None
+        return [Parcel(source, domain, frame, to) for to in ([peer.address] if peer else vtep.receivers(domain))]
 
     def _transmit(self, receivers: list[Port], inside: Untagged, parcels: Sequence[Parcel] = ()) -> Fate:
         """Send a frame by its receivers; what goes by the tunnel are ``parcels``."""
@@ -264,10 +288,6 @@ class Switch:
         """Send a frame of the router's by the forwarding database."""
         inside = Untagged(own.data, own.domain.vlan, own.priority)
         place = None if own.data[0] & 1 else self._find(own.domain, own.data)
-        vtep = self.router.vtep
-        if place is None and own.target and vtep and vtep.has(own.domain):
-            peer = vtep.with_address(own.domain, own.target)
-            place = Remote(peer.node) if peer else None
         if isinstance(place, Remote):
             return self._send_parcel(Parcel(own.source, own.domain, own.data, self._vtep_of(place)))
         members = [p for p in self.ports.values() if self._is_member(p, own.domain)]
@@ -279,7 +299,7 @@ class Switch:
         up = [p for p in allowed if p.name not in self.down]
         if not up:
             return drop("port_down" if place else "no_receiver")
-        return self._transmit(up, inside, self._parcels(own.source, own.domain, own.data))
+        return self._transmit(up, inside, self._parcels(own.source, own.domain, own.data, own.target))
 
     def _send_back(self, frame: Frame, data: bytes) -> None:
         """Send an answer of the router's to where a frame came from."""

@@ -21,7 +21,7 @@ from tests.rows.overlay.world import (
     told,
 )
 from tests.rows.router.world import B1, arp, ether, pcap, udp
-from tests.rows.row import Row, step
+from tests.rows.row import LIFETIME_TICKS, Row, step
 
 GREETED = step("b1", calls(B1))
 ALL = came_out_of("b1", "b2")
@@ -135,6 +135,17 @@ def rows(under: Underlay) -> list[Row]:
             "where nothing is told of other nodes nothing is held against them",
             told_nothing(under),
             (GREETED, under.comes(says(S2, B1), NODE2, came_out_of("b1")), under.comes(says(S2, B1), NODE3)),
+        ),
+        Row(
+            "no node speaks for a station that was heard here",
+            world,
+            (
+                *under.met(),
+                GREETED,
+                under.comes(calls(B1), NODE2, dropped("spoofed_mac")),
+                under.comes(calls(B1), NODE2, dropped("spoofed_mac"), after_ticks=LIFETIME_TICKS),
+                under.comes(calls(B1), NODE2, came_out_of("b1", "b2"), after_ticks=LIFETIME_TICKS + 1),
+            ),
         ),
         Row(
             "a port here is held to its own MAC and addresses as in any network",

@@ -108,7 +108,17 @@ def known_rows(under: Underlay) -> list[Row]:
             ),
         ),
         Row(
-            "until it is too old",
+            "until it is heard from where it is told to be",
+            world,
+            (
+                *under.met(),
+                step("b2", says(moved(B2, S2.mac), B1)),
+                under.comes(calls(S2), NODE2, came_out_of("b1", "b2")),
+                step("b1", says(B1, S2), only_at(under, says(B1, S2), NODE2)),
+            ),
+        ),
+        Row(
+            "or until it is too old",
             world,
             (
                 *under.met(),
