@@ -40,12 +40,12 @@ class OpenVswitchNode:
     def add_bridge(self, name: str, *settings: str) -> None:
         self._vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev", *settings)
 
-    def take_wire(self, mtu: int) -> None:
+    def take_wire(self) -> None:
         """Make the node's wire a port, and give the node's addresses to the bridge over it."""
         place, mac = self.node.place, mac_of(self.node.place, WIRE)
         place.run("ip", "address", "flush", "dev", WIRE)
         self.add_bridge(OUTSIDE, f"other_config:hwaddr={mac}")
-        self._vsctl("add-port", OUTSIDE, WIRE, "--", "set", "interface", OUTSIDE, f"mtu_request={mtu}")
+        self._vsctl("add-port", OUTSIDE, WIRE, "--", "set", "interface", OUTSIDE, f"mtu_request={self.node.mtu}")
         set_up(place, OUTSIDE, self.node.prefix(4), self.node.prefix(6))
         for version in (4, 6):
             place.run("ip", f"-{version}", "route", "replace", "default", "via", self.node.gateway(version))
@@ -83,7 +83,7 @@ class OpenVswitchNode:
 
 @contextmanager
 def open_vswitch(
-    node: Node, router: Namespace, folder: Path, nets: Sequence[Net], mtu: int, version: int = 4, **settings: str
+    node: Node, router: Namespace, folder: Path, nets: Sequence[Net], version: int = 4, **settings: str
 ) -> Iterator[OpenVswitchNode]:
     """Run Open vSwitch on a node, its wire taken, with ``settings`` of other_config (``_`` for ``-``)."""
     require_tools("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovsdb-tool")
@@ -99,7 +99,7 @@ def open_vswitch(
         for key, value in settings.items():
             made.set(key.replace("_", "-"), value)
         with running_on(node, environment, *switch):
-            made.take_wire(mtu)
+            made.take_wire()
             yield OpenVswitchNode(node, folder, nets, version)
 
 

@@ -23,6 +23,12 @@ class Net:
     def subnet(self, version: int = 4) -> str:
         return f"10.{self.number}.0.0/16" if version == 4 else f"fd00:{self.number}::/64"
 
+    def subnet_at(self, node: Node, version: int = 4) -> str:
+        """Return the part of the subnet that the stations of a node are in."""
+        if version == 4:
+            return f"10.{self.number}.{node.number}.0/24"
+        return f"fd00:{self.number}::{node.number << 8:x}/120"
+
 
 @dataclass(frozen=True)
 class Station:

@@ -24,6 +24,7 @@ class Node:
 
     place: Namespace
     number: int
+    mtu: int = ETHERNET_MTU
 
     def address(self, version: int = 4) -> str:
         return f"192.0.2.{4 * self.number + 2}" if version == 4 else f"2001:db8:{self.number}::2"
@@ -56,18 +57,18 @@ def underlay(count: int, mtu: int = ETHERNET_MTU) -> Iterator[Underlay]:
     require_tools("ip", "sysctl")
     with namespaces("router", *(f"node{number}" for number in range(1, count + 1))) as (router, *places):
         router.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-        nodes = tuple(Node(place, number) for number, place in enumerate(places, 1))
+        nodes = tuple(Node(place, number, mtu) for number, place in enumerate(places, 1))
         for node in nodes:
-            lay_link(router, node, mtu)
+            lay_link(router, node)
         yield Underlay(router, nodes)
 
 
-def lay_link(router: Namespace, node: Node, mtu: int) -> None:
+def lay_link(router: Namespace, node: Node) -> None:
     """Connect a node with the router, which is its way to everybody."""
     ifname = f"link{node.number}"
     connect(node.place, WIRE, router, ifname)
     for place, name in ((node.place, WIRE), (router, ifname)):
-        place.run("ip", "link", "set", name, "mtu", str(mtu))
+        place.run("ip", "link", "set", name, "mtu", str(node.mtu))
     for version in (4, 6):
         length = node.prefix(version).partition("/")[2]
         set_up(node.place, WIRE, node.prefix(version))
