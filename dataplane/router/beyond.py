@@ -58,11 +58,19 @@ def peer_at(router: Any, domain: int, high: Any, low: Any) -> int:
 
 
 @kernel
-def aim_question(vector: Any, router: Any, i: int, high: Any, low: Any) -> None:
-    """Let frame ``i``, which asks all stations for an address, go to the node alone that has it, if one does."""
+def aim_frame(vector: Any, router: Any, i: int, high: Any, low: Any) -> bool:
+    """Let frame ``i``, which is for an address, or asks for it, go to the node alone that has it; False if none has."""
     peer = peer_at(router, np.int64(vector.domain[i]), high, low)
     if peer != NO_PEER:
         vector.remote[i] = peer
+    return peer != NO_PEER
+
+
+@inlined
+def aim_routed(vector: Any, router: Any, i: int, interface: int, high: Any, low: Any) -> None:
+    """Let frame ``i``, which leaves by an interface for an address there, go to the node alone that has it."""
+    if interfaces_of(router).interface[interface].traits & SPANS:
+        aim_frame(vector, router, i, high, low)
 
 
 @inlined
@@ -77,24 +85,27 @@ def aim_requests(vector: Any, first: int, peer: int) -> None:
 def send_beyond(vector: Any, heads: Any, tables: Any, router: Any, egress: Any, i: int) -> bool:
     """Queue frame ``i``, whose receiver's MAC nobody has been heard with, for the one node that has its address; False
     if there is none."""
-    if tables.overlay.vni_of_domain[vector.domain[i]] == 0 or is_tunnel(tables.overlay, vector.in_port[i]):
+    if tables.overlay.vni_of_domain[vector.domain[i]] == 0:
         return False
-    if vector.remote[i] == EVERY_PEER and vector.destination_mac[i] & MAC_GROUP_BIT == 0:
-        aim_packet(vector, heads, router, i)
-    if vector.remote[i] == EVERY_PEER:
+    is_aimed = vector.remote[i] != EVERY_PEER and not is_tunnel(tables.overlay, vector.in_port[i])
+    if not is_aimed and not aim_packet(vector, heads, router, i):
         return False
     send_frame(vector, tables.forward, tables.switches, egress, i, np.int64(tables.overlay.port))
     return True
 
 
 @kernel
-def aim_packet(vector: Any, heads: Any, router: Any, i: int) -> None:
-    """Let frame ``i``, if it is an IP packet, go to the node that has its destination."""
+def aim_packet(vector: Any, heads: Any, router: Any, i: int) -> bool:
+    """Let frame ``i``, if it is an IP packet for one station, go to the node that has its destination; False if none
+    has."""
     at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
     held = np.int64(vector.head_length[i]) - ETHERNET_BYTES
+    if vector.destination_mac[i] & MAC_GROUP_BIT:
+        return False
     if vector.ether_type[i] == TYPE_IPV4 and held >= IPV4_BYTES:
         low = np.uint64(load_u32_be(heads, at + IPV4_DESTINATION)) | IPV4_MAPPED_PREFIX
-        aim_question(vector, router, i, _NONE, low)
-    elif vector.ether_type[i] == TYPE_IPV6 and held >= IPV6_BYTES:
+        return aim_frame(vector, router, i, _NONE, low)
+    if vector.ether_type[i] == TYPE_IPV6 and held >= IPV6_BYTES:
         high, low = load_u64_be(heads, at + IPV6_DESTINATION), load_u64_be(heads, at + IPV6_DESTINATION + 8)
-        aim_question(vector, router, i, high, low)
+        return aim_frame(vector, router, i, high, low)
+    return False

@@ -14,7 +14,7 @@ from dataplane.forward.tables import ISOLATED
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.originate import set_lengths
-from dataplane.vector import EVERY_PEER
+from dataplane.vector import EVERY_PEER, MAX_PEERS, NO_PEER
 from dataplane.verdict import ISOLATED as ISOLATED_REASON
 from dataplane.verdict import NO_RECEIVER, PORT_DOWN
 from dataplane.wire import ETHERNET_BYTES, MAC_GROUP_BIT
@@ -40,18 +40,20 @@ def send_out(vector: Any, tables: Any, egress: Any, i: int, stays: bool) -> None
     """
     fdb, forward = tables.fdb, tables.forward
     key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.destination_mac[i]
+    port = np.int64(-1)
     if vector.destination_mac[i] & MAC_GROUP_BIT == 0:
         home = np.int64(bucket_of(key, fdb.head.multiplier, fdb.head.shift))
         port = port_at(vector, tables, i, valid_place(vector, fdb, i, find_value(fdb, key, home)))
-        if port >= 0:
-            if stays and forward.ports[vector.in_port[i]].traits & forward.ports[port].traits & ISOLATED:
-                drop(vector, i, ISOLATED_REASON)
-            elif tables.switches.link[port] == 0:
-                drop(vector, i, PORT_DOWN)
-            else:
-                enqueue(egress, port, i)
-            return
-    flood_out(vector, forward, tables.switches, egress, i, stays)
+    if port < 0 and NO_PEER < vector.remote[i] < MAX_PEERS:
+        port = np.int64(tables.overlay.port)
+    if port < 0:
+        flood_out(vector, forward, tables.switches, egress, i, stays)
+    elif stays and forward.ports[vector.in_port[i]].traits & forward.ports[port].traits & ISOLATED:
+        drop(vector, i, ISOLATED_REASON)
+    elif tables.switches.link[port] == 0:
+        drop(vector, i, PORT_DOWN)
+    else:
+        enqueue(egress, port, i)
 
 
 @kernel

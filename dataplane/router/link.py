@@ -32,7 +32,7 @@ from dataplane.neighbour.tables import (
     TARGET_LINK_ADDRESS,
 )
 from dataplane.router.addresses import is_link_local
-from dataplane.router.beyond import aim_question, comes_from_beyond, known_mac
+from dataplane.router.beyond import aim_frame, comes_from_beyond, known_mac
 from dataplane.router.complaints import send_back
 from dataplane.router.routes import is_local, is_on_link
 from dataplane.router.view import interfaces_of, neighbours_of, parking_of
@@ -100,7 +100,7 @@ def mac_to_say(vector: Any, router: Any, i: int, high: Any, low: Any, is_ours: b
         return interface.mac
     if interface.traits & SPANS == 0:
         return _NONE
-    aim_question(vector, router, i, high, low)
+    aim_frame(vector, router, i, high, low)
     domain = np.int64(vector.domain[i])
     return _NONE if is_probe else known_mac(router, np.int64(vector.interface[i]), domain, high, low)
 

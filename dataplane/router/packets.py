@@ -23,7 +23,7 @@ from dataplane.packet.superframes import largest_packet
 from dataplane.route.hops.tables import BLACKHOLE, CONNECTED, LOCAL, VIA
 from dataplane.route.hops.tables import UNREACHABLE as NO_WAY
 from dataplane.router.addresses import has_martian, stays_on_link
-from dataplane.router.beyond import aim_requests, known_mac
+from dataplane.router.beyond import aim_requests, aim_routed, known_mac
 from dataplane.router.complaints import (
     SAY_NO_ROUTE,
     SAY_TIME_EXCEEDED,
@@ -164,14 +164,21 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     address_frame(vector, heads, i, mac, interfaces_of(router).interface[number].mac)
     stays = number == np.int64(vector.interface[i])
     vector.domain[i] = domain
+    aim_routed(vector, router, i, number, high, low)
+    send_whole(vector, arena, tables, egress, i, np.int64(hop.mtu) if is_cut else 0, stays)
+    return True
+
+
+@expanded
+def send_whole(vector: Any, arena: Any, tables: Any, egress: Any, i: int, mtu: int, stays: bool) -> None:
+    """Send frame ``i`` out, in pieces of ``mtu`` if that is not 0; where it may not go, none of it goes."""
     pieces = vector.count
-    if is_cut and not cut_packet(vector, arena, i, np.int64(hop.mtu)):
+    if mtu and not cut_packet(vector, arena, i, mtu):
         drop(vector, i, BURST_FULL)
-        return True
+        return
     send_out(vector, tables, egress, i, stays)
     if vector.verdict[i] == DROP:
         vector.count = pieces
-    return True
 
 
 @inlined
