@@ -1,6 +1,6 @@
 """What the kernel makes of inner frames: its vxlan device sends them, and the packets are taken from the wire.
 
-    outers = encapsulate([frame, …], Tunnel(vni=200, version=6, group=7))
+    outers = encapsulate([frame, …], Tunnel(vni=200, group=7))
 
 Only these frames are tunnelled: the device has no addresses, so nothing speaks on it by itself.
 """
@@ -15,9 +15,6 @@ from tests.netns import Namespace, connect, namespaces, require_tools, set_up
 from tests.overlay.kernel import UDP_PORT, require_vxlan
 from tests.overlay.underlay import WIRE, mac_of, turn_off_checksum_offload
 
-LOCAL = {4: "192.0.2.6", 6: "2001:db8:1::2"}
-REMOTE = {4: "192.0.2.5", 6: "2001:db8:1::1"}
-PREFIX = {4: 30, 6: 64}
 VTEP = "vtep"
 ETH_P_ALL = 3
 SO_MARK = 36
@@ -31,11 +28,16 @@ class Tunnel:
     ``checksum``: of the outer UDP header; ``tos`` and ``df`` as `ip link` has them."""
 
     vni: int
-    version: int = 4
+    local: str = "192.0.2.10"
+    remote: str = "192.0.2.20"
     checksum: bool = False
     group: int | None = None
     tos: str = "inherit"
     df: str = "set"
+
+    @property
+    def version(self) -> int:
+        return 6 if ":" in self.local else 4
 
 
 def encapsulate(frames: Sequence[bytes], tunnel: Tunnel) -> list[bytes]:
@@ -46,8 +48,9 @@ def encapsulate(frames: Sequence[bytes], tunnel: Tunnel) -> list[bytes]:
         turn_off_checksum_offload((near, WIRE))
         for place in (near, far):
             place.run("ip", "link", "set", WIRE, "mtu", str(MTU))
-        set_up(near, WIRE, f"{LOCAL[tunnel.version]}/{PREFIX[tunnel.version]}")
-        near.run("ip", "neigh", "add", REMOTE[tunnel.version], "lladdr", mac_of(far, WIRE), "dev", WIRE)
+        set_up(near, WIRE, tunnel.local)
+        near.run("ip", "route", "add", tunnel.remote, "dev", WIRE)
+        near.run("ip", "neigh", "add", tunnel.remote, "lladdr", mac_of(far, WIRE), "dev", WIRE)
         add_vtep(near, tunnel)
         with packet_socket(near, VTEP) as inside, packet_socket(far, WIRE) as wire:
             if tunnel.group is not None:
@@ -63,7 +66,7 @@ def add_vtep(near: Namespace, tunnel: Tunnel) -> None:
     near.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
     near.run(
         *("ip", "link", "add", VTEP, "mtu", str(MTU - 70), "type", "vxlan", "id", str(tunnel.vni), "nolearning"),
-        *("dstport", str(UDP_PORT), "local", LOCAL[tunnel.version], "remote", REMOTE[tunnel.version]),
+        *("dstport", str(UDP_PORT), "local", tunnel.local, "remote", tunnel.remote),
         *("ttl", "64", "tos", tunnel.tos, "df", tunnel.df, checksum if tunnel.checksum else no_checksum),
         *(("gbp",) if tunnel.group is not None else ()),
     )

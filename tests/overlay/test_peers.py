@@ -42,10 +42,11 @@ def test_the_kernel_and_open_vswitch(version: int, mtu: int, tmp_path: Path) -> 
             assert not misunderstood(pairs_within_nets(everybody), (1, mtu - 200))
 
 
-@pytest.mark.parametrize(("version", "checksum"), [(4, False), (4, True), (6, False), (6, True)])
-def test_what_the_kernel_makes_of_frames_is_seen_whole(version: int, checksum: bool) -> None:
+@pytest.mark.parametrize("ends", [("192.0.2.10", "192.0.2.20"), ("2001:db8::10", "2001:db8::20")], ids=["v4", "v6"])
+@pytest.mark.parametrize("checksum", [False, True])
+def test_what_the_kernel_makes_of_frames_is_seen_whole(ends: tuple[str, str], checksum: bool) -> None:
     frames = [packets.plain(packets.mac(2), packets.mac(1), length) for length in (60, 1400)]
-    for frame, outer in zip(frames, encapsulate(frames, Tunnel(200, version, checksum)), strict=True):
+    for frame, outer in zip(frames, encapsulate(frames, Tunnel(200, *ends, checksum)), strict=True):
         inner = Ether(outer)[VXLAN]
         assert (inner.vni, bytes(inner.payload)) == (200, frame)
         assert (Ether(outer)[UDP].chksum != 0) == checksum
