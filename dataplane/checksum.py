@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataplane.jit import inlined, kernel
-from dataplane.memory import load_u16_be, load_u32_be, store_u16_be, store_u32_be
+from dataplane.memory import load_u16_be, load_u32_be, store_u16_be
 
 _WORD = np.uint64(0xFFFF)
 _HALF = np.uint64(0xFFFF_FFFF)
@@ -39,27 +39,6 @@ def sum_bytes(heads: Any, at: int, count: int) -> Any:
         rest += 2
     if count & 1:
         total += np.uint64(heads[rest]) << _BYTE
-    return total
-
-
-@kernel
-def copy_and_sum(target: Any, to: int, source: Any, at: int, count: int) -> Any:
-    """Copy ``count`` bytes from ``at`` of ``source`` to ``to`` of ``target``, and return their sum as ``sum_bytes``
-    does: one pass over memory where bytes are both kept and verified. The two ranges do not overlap."""
-    total = np.uint64(0)
-    for k in range(count >> 2):
-        word = load_u32_be(source, at + 4 * k)
-        store_u32_be(target, to + 4 * k, word)
-        total += np.uint64(word)
-    done = count & ~3
-    if count & 2:
-        pair = load_u16_be(source, at + done)
-        store_u16_be(target, to + done, pair)
-        total += np.uint64(pair)
-        done += 2
-    if count & 1:
-        target[to + done] = source[at + done]
-        total += np.uint64(source[at + done]) << _BYTE
     return total
 
 

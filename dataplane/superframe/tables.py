@@ -1,4 +1,4 @@
-"""How a superframe is cut: what all of its segments share, computed once."""
+"""What is known of a superframe while it is cut, or while it grows out of segments."""
 
 from typing import Any, Final
 
@@ -34,6 +34,64 @@ CUT_DTYPE: Final = np.dtype(
     ],
     align=True,
 )
+"""How a superframe is cut: what all of its segments share."""
+
+OPEN_SUPERFRAMES: Final = 8
+"""How many flows that take turns are merged at once."""
+MAX_PACKET: Final = 65535
+"""Bytes of a superframe's IP packet, at most: what IPv4's total length can say."""
+MAX_DATAGRAMS: Final = 64
+"""UDP datagrams of a superframe, at most: as many as Linux merges itself (UDP_GRO_CNT_MAX)."""
+
+SEGMENT_DTYPE: Final = np.dtype(
+    [
+        # Where it lies: its first byte (of what stands before its Ethernet header), and how many bytes it has.
+        ("at", "i8"),
+        ("length", "i8"),
+        # Offsets from there: of the IP header, the transport header, the payload.
+        ("network_at", "i8"),
+        ("transport_at", "i8"),
+        ("payload_at", "i8"),
+        # What it says. ``flow`` is equal for segments of one flow, and seldom for those of two.
+        ("flow", "u8"),
+        ("identification", "i8"),
+        ("sequence", "i8"),
+        ("tcp_flags", "i8"),
+        ("is_tcp", "u1"),
+        ("is_ipv6", "u1"),
+    ],
+    align=True,
+)
+"""A frame that may become part of a superframe."""
+
+OPEN_DTYPE: Final = np.dtype(
+    [
+        # The frame of the vector that grows, and what of it was read (as in SEGMENT_DTYPE).
+        ("frame", "i8"),
+        ("flow", "u8"),
+        ("network_at", "i8"),
+        ("transport_at", "i8"),
+        ("payload_at", "i8"),
+        ("is_tcp", "u1"),
+        ("is_ipv6", "u1"),
+        # How much it has become: bytes of the frame, segments, and the payload of each.
+        ("length", "i8"),
+        ("segments", "i8"),
+        ("segment_bytes", "i8"),
+        # What the last segment says, and by how much the IPv4 identification grows from one to the next (0 or 1).
+        ("identification", "i8"),
+        ("step", "i8"),
+        ("sequence", "i8"),
+        ("tcp_flags", "i8"),
+    ],
+    align=True,
+)
+"""A superframe that may still grow; so far it may be a single segment."""
+
+MERGER_DTYPE: Final = np.dtype(
+    [("count", "i8"), ("oldest", "i8"), ("superframes", OPEN_DTYPE, (OPEN_SUPERFRAMES,))], align=True
+)
+"""The superframes that may still grow: the first ``count``. Where there is no room, the one at ``oldest`` is closed."""
 
 
 def make_cut() -> Any:

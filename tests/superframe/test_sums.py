@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from dataplane.checksum import copy_and_sum, fold, sum_behind, sum_bytes, sum_split
+from dataplane.checksum import fold, sum_behind, sum_bytes, sum_split
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel
@@ -33,16 +33,6 @@ def test_a_range_of_bytes(length: int, at: int, seed: int) -> None:
     data = Random(seed).randbytes(length)
     source = np.frombuffer(b"\xff" * at + data + b"\xff" * 9, np.uint8)
     assert folded(sum_bytes(source, at, length)) == summed(data)
-
-
-@pytest.mark.parametrize("length", LENGTHS)
-def test_bytes_are_copied_and_summed_at_once(length: int, seed: int) -> None:
-    random = Random(seed)
-    at, to, data = random.randrange(9), random.randrange(9), random.randbytes(length)
-    source = np.frombuffer(b"\xff" * at + data + b"\xff" * 9, np.uint8)
-    target = np.full(to + length + 9, 0xA5, np.uint8)
-    assert folded(copy_and_sum(target, to, source, at, length)) == summed(data)
-    assert target.tobytes() == b"\xa5" * to + data + b"\xa5" * 9
 
 
 def test_ones_everywhere_do_not_overflow() -> None:
