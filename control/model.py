@@ -56,11 +56,12 @@ class Network:
 @dataclass(frozen=True, slots=True)
 class Tap:
     """A TAP device named ``ifname``; ``netns`` is a name, a path such as /proc/1/ns/net, or None for the agent's
-    own."""
+    own. ``offloads``: its kernel may hand over superframes, and checksums still to be computed."""
 
     ifname: str
     netns: str | None = None
     make_netns: bool = False
+    offloads: bool = True
 
 
 @dataclass(frozen=True, slots=True)

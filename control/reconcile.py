@@ -24,7 +24,8 @@ class Device:
 
     ``netns`` None is the agent's own namespace. ``addresses`` are in CIDR form; ``mac`` is aa:bb:cc:dd:ee:ff or empty
     where the device keeps its own; ``mtu`` is in bytes, 0 where it is not ours to set. ``gateways``, without a prefix
-    length, are the ways to everywhere else.
+    length, are the ways to everywhere else. ``offloads``, of a TAP: what comes by it may be superframes and have partial
+    checksums.
     """
 
     port: str
@@ -36,6 +37,7 @@ class Device:
     mtu: int = 0
     addresses: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
+    offloads: bool = True
 
     @property
     def place(self) -> tuple[str | None, str]:
@@ -44,7 +46,7 @@ class Device:
 
     def is_same_device(self, other: "Device") -> bool:
         """Return whether going from one to the other is a matter of settings, and traffic need not stop."""
-        return self.place == other.place and self.kind == other.kind
+        return self.place == other.place and self.kind == other.kind and self.offloads == other.offloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ def device_of(port: Port, configuration: Configuration) -> Device:
         mtu=configuration.mtu_of(port),
         addresses=tuple(str(address) for address in _addresses_of(port, configuration)),
         gateways=tuple(str(gateway) for gateway in _gateways_of(port, attachment, configuration)),
+        offloads=attachment.offloads,
     )
 
 

@@ -34,6 +34,7 @@ class Machine:
             mtu=device.mtu,
             addresses=[ip_interface(address) for address in device.addresses],
             gateways=[ip_address(gateway) for gateway in device.gateways],
+            offloads=device.offloads,
         )
         return PortDescriptor(tap.fd, "tap")
 

@@ -9,7 +9,8 @@ DEFAULT_NAMESPACE = "default"
 
 def attachment_of(fields: PortFields) -> Attachment:
     if fields.tap is not None:
-        return Tap(fields.tap.ifname, fields.tap.netns, bool(fields.tap.make_netns))
+        tap = fields.tap
+        return Tap(tap.ifname, tap.netns, bool(tap.make_netns), offloads=tap.offloads is not False)
     if fields.nic is not None:
         return Nic(fields.nic.ifname)
     return Pcap()

@@ -163,8 +163,8 @@ def vlan_ranges(vlans: frozenset[int]) -> list[int | str]:
 
 def _attachment(attachment: Attachment) -> tuple[str, Json]:
     if isinstance(attachment, Tap):
-        tap: Json = {"ifname": attachment.ifname, "netns": attachment.netns, "make_netns": attachment.make_netns}
-        return "tap", tap
+        names = ("ifname", "netns", "make_netns", "offloads")
+        return "tap", {name: getattr(attachment, name) for name in names}
     if isinstance(attachment, Nic):
         return "nic", {"ifname": attachment.ifname}
     if isinstance(attachment, Vtep):

@@ -73,6 +73,7 @@ class TapFields(Section):
     ifname: Ifname = required()
     netns: Annotated[str, reads(values.netns)] | None = None
     make_netns: Bool | None = None
+    offloads: Bool | None = None
 
 
 class NicFields(Section):

@@ -141,8 +141,8 @@ def _taps(probed: dict[str, str | None]) -> list[Row]:
         row("namespace", "namespace", "keeping ports apart from the machine's network", required=True),
         row("tap", "TAP with virtio-net header", "TAP ports", required=True),
         row("multi_queue", "TAP with several queues", "TAPs that libvirt made with multi_queue"),
-        row("tso", "TAP offload TSO", "TCP superframes of up to 64 KiB"),
-        row("uso", "TAP offload USO", "UDP superframes (Linux 6.2)"),
+        row("tso", "TAP offload TSO", "TCP in superframes of up to 64 KiB: without, a tenth of the throughput"),
+        row("uso", "TAP offload USO", "UDP in superframes (Linux 6.2)"),
         row("tunnel_gso", "TAP offload UDP tunnel GSO", "superframes inside VXLAN (Linux 6.17)"),
         row("ring", "AF_PACKET ring", "NIC ports"),
     ]

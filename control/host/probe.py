@@ -7,7 +7,6 @@ null means that it works; a sentence says what is wrong; "" says that it was not
 """
 
 import errno
-import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -19,18 +18,14 @@ from control.errors import UserError
 from control.host import syscalls
 from control.host.packet import Ring, open_nic
 from control.host.rootless import enter_rootless, is_root_lacking
-from control.host.tun import TUN_DEVICE, TUNSETOFFLOAD, attach_tap, require_tun_device
+from control.host.tun import TSO, TUN_DEVICE, USO, attach_tap, require_tun_device, set_offloads
 
 NAMES = ("tun", "namespace", "tap", "multi_queue", "tso", "uso", "tunnel_gso", "ring")
 """In the order they are tried; each needs the ones up to `tap`, if they come before it."""
 
 # linux/if_tun.h
-TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6 = 0x01, 0x02, 0x04
-TUN_F_USO4, TUN_F_USO6 = 0x20, 0x40
 TUN_F_UDP_TUNNEL_GSO, TUN_F_UDP_TUNNEL_GSO_CSUM = 0x80, 0x100
 
-TSO = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6
-USO = TSO | TUN_F_USO4 | TUN_F_USO6
 TUNNEL_GSO = TSO | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM
 
 PROBE_TAP = "probe0"
@@ -53,7 +48,7 @@ def probe() -> dict[str, str | None]:
         stack.callback(os.close, taps[0])
         findings["multi_queue"] = _trouble(_open_two_queues)
         for name, flags in (("tso", TSO), ("uso", USO), ("tunnel_gso", TUNNEL_GSO)):
-            findings[name] = _trouble(lambda flags=flags: _set_offloads(taps[0], flags))  # type: ignore[misc]
+            findings[name] = _trouble(lambda flags=flags: _require_offloads(taps[0], flags))  # type: ignore[misc]
         findings["ring"] = _trouble(_open_ring)
     return findings
 
@@ -82,9 +77,9 @@ def _open_two_queues() -> None:
             stack.callback(pytun.TunTapDevice(name=PROBE_QUEUES, flags=flags, dev=TUN_DEVICE).close)
 
 
-def _set_offloads(tap: int, flags: int) -> None:
+def _require_offloads(tap: int, flags: int) -> None:
     try:
-        fcntl.ioctl(tap, TUNSETOFFLOAD, flags)
+        set_offloads(tap, (flags,))
     except OSError as error:
         if error.errno == errno.EINVAL:
             raise UserError("this kernel's TAP does not know it") from error

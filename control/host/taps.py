@@ -1,6 +1,6 @@
 """TAPs that the fabric forwards through: made or found inside a namespace, configured, and ready for a worker.
 
-Goals: one call leaves a TAP ready for a worker (12-byte virtio-net header, no offloads, never blocking); a TAP that was
+Goals: one call leaves a TAP ready for a worker (12-byte virtio-net header, offloads, never blocking); a TAP that was
 there before (`ip tuntap add`, QEMU, libvirt) is used and left in place; each refusal says what to do.
 
 Limits: one queue a TAP. The kernel's send buffer and queue lengths stay at their defaults.
@@ -53,12 +53,13 @@ def open_tap(
     mtu: int = 1500,
     addresses: Sequence[Interface] = (),
     gateways: Sequence[Address] = (),
+    offloads: bool = True,
 ) -> OpenTap:
     """Make the TAP ``ifname`` in the namespace or attach to the one there, configure it and set it up.
 
     In a namespace given by name or path it gets ``mac`` (six bytes; empty: the kernel's choice), ``addresses`` and
     default routes by ``gateways``. In the agent's own (None) without addresses only the MTU is set: whoever prepared
-    the machine decides the rest.
+    the machine decides the rest. With ``offloads`` it hands over superframes and partial checksums (`tun.attach_tap`).
     UserError: no such namespace, no /dev/net/tun, not permitted, the name is taken or not a name, the TAP is held.
     """
     require_interface_name(ifname)
@@ -66,7 +67,7 @@ def open_tap(
     require_tun_device()
     is_ours_to_configure = netns is not None or bool(addresses)
     settings = LinkSettings(mac=mac if is_ours_to_configure else b"", mtu=mtu, addresses=addresses, gateways=gateways)
-    return run_in_namespace(netns, lambda: _open_here(netns, namespace, ifname, settings))
+    return run_in_namespace(netns, lambda: _open_here(netns, namespace, ifname, settings, offloads))
 
 
 def require_interface_name(ifname: str) -> None:
@@ -78,9 +79,11 @@ def require_interface_name(ifname: str) -> None:
         )
 
 
-def _open_here(netns: str | None, namespace: NamespaceIdentity, ifname: str, settings: LinkSettings) -> OpenTap:
+def _open_here(
+    netns: str | None, namespace: NamespaceIdentity, ifname: str, settings: LinkSettings, offloads: bool
+) -> OpenTap:
     try:
-        tap = attach_tap(ifname)
+        tap = attach_tap(ifname, offloads)
     except OSError as error:
         raise UserError(_refusal(netns, namespace, ifname, error)) from error
     try:

@@ -6,12 +6,15 @@ Facts (measured on Linux 6.18):
   - A second TUNSETIFF on a single-queue TAP that somebody holds gives EBUSY; on a multi-queue TAP it adds a queue, and
     the kernel then spreads flows over both holders.
   - A persistent TAP that was made with multi_queue wants IFF_MULTI_QUEUE, any other refuses it: EINVAL.
+  - TUNSETOFFLOAD says what whoever reads may be handed: checksums still to be computed, superframes still to be cut.
+    It belongs to the device and lasts as long, whoever holds it. What is written may be either in any case.
 """
 
 import errno
 import fcntl
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytun
@@ -27,7 +30,14 @@ TUNSETVNETHDRSZ = 0x400454D8
 VNET_HEADER_BYTES = 12
 """struct virtio_net_hdr_v1: the ten bytes of the legacy header and num_buffers."""
 
+TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, TUN_F_TSO_ECN = 0x01, 0x02, 0x04, 0x08
+TUN_F_USO4, TUN_F_USO6 = 0x20, 0x40
+
 NO_OFFLOADS = 0
+TSO = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN
+USO = TSO | TUN_F_USO4 | TUN_F_USO6
+OFFLOADS = (USO, TSO, TUN_F_CSUM, NO_OFFLOADS)
+"""What is asked for, the most first: kernels before 6.2 know no USO."""
 
 MAKE_TUN_DEVICE = f"`mkdir -p /dev/net && mknod {TUN_DEVICE} c 10 200 && chmod 666 {TUN_DEVICE}` as root"
 
@@ -58,25 +68,40 @@ def require_tun_device(path: str = TUN_DEVICE) -> None:
         ) from error
 
 
-def attach_tap(ifname: str) -> TapDescriptor:
+def attach_tap(ifname: str, offloads: bool = True) -> TapDescriptor:
     """Make the TAP, or attach to the one of that name; OSError tells apart what `taps` puts into sentences.
 
+    With ``offloads`` its frames come as the kernel likes best, as superframes with partial checksums; without, as on a
+    wire.
     EBUSY: held by somebody. EINVAL: exists, and is no TAP. EPERM: not permitted.
     """
     try:
-        return TapDescriptor(_open_queue(ifname, pytun.IFF_TUN_EXCL), made=True, multi_queue=False)
+        return TapDescriptor(_open_queue(ifname, pytun.IFF_TUN_EXCL, offloads), made=True, multi_queue=False)
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
     try:
-        return TapDescriptor(_open_queue(ifname, 0), made=False, multi_queue=False)
+        return TapDescriptor(_open_queue(ifname, 0, offloads), made=False, multi_queue=False)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-    return TapDescriptor(_open_queue(ifname, pytun.IFF_MULTI_QUEUE), made=False, multi_queue=True)
+    return TapDescriptor(_open_queue(ifname, pytun.IFF_MULTI_QUEUE, offloads), made=False, multi_queue=True)
 
 
-def _open_queue(ifname: str, extra_flags: int) -> int:
+def set_offloads(fd: int, wanted: Sequence[int] = OFFLOADS) -> int:
+    """Have the kernel hand over the first of ``wanted`` that it knows, and return that; OSError if it knows none."""
+    for flags in wanted:
+        try:
+            fcntl.ioctl(fd, TUNSETOFFLOAD, flags)
+        except OSError as error:
+            if error.errno != errno.EINVAL or flags == wanted[-1]:
+                raise
+        else:
+            return flags
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+def _open_queue(ifname: str, extra_flags: int, offloads: bool) -> int:
     """Return a descriptor that reads and writes frames behind a 12-byte virtio-net header, never blocking."""
     flags = pytun.IFF_TAP | pytun.IFF_NO_PI | pytun.IFF_VNET_HDR | extra_flags
     device = pytun.TunTapDevice(name=ifname, flags=flags, dev=TUN_DEVICE)
@@ -85,6 +110,6 @@ def _open_queue(ifname: str, extra_flags: int) -> int:
     finally:
         device.close()
     fcntl.ioctl(fd, TUNSETVNETHDRSZ, struct.pack("i", VNET_HEADER_BYTES))
-    fcntl.ioctl(fd, TUNSETOFFLOAD, NO_OFFLOADS)
+    set_offloads(fd, OFFLOADS if offloads else (NO_OFFLOADS,))
     os.set_blocking(fd, False)
     return fd

@@ -134,6 +134,13 @@ def test_two_ports_swap_interfaces_by_closing_both_first() -> None:
     assert kinds == [ClosePort, ClosePort, OpenPort, OpenPort]
 
 
+def test_a_device_whose_offloads_change_is_opened_anew() -> None:
+    before = Device("web", "tap", "eth0", "n1")
+    after = replace(before, offloads=False)
+    plan = plan_actions(Committed({"web": before}), Committed({"web": after}))
+    assert plan == (ClosePort(before), OpenPort(after))
+
+
 def test_a_configuration_commits_to_its_devices_and_to_the_namespaces_it_asks_for() -> None:
     configuration = Configuration(
         "node",
@@ -146,7 +153,7 @@ def test_a_configuration_commits_to_its_devices_and_to_the_namespaces_it_asks_fo
                 addresses=(ip_interface("10.0.0.2/24"),),
                 mac=bytes.fromhex("020000000002"),
             ),
-            Port("found", "blue", Tap("eth0", "found")),
+            Port("found", "blue", Tap("eth0", "found", offloads=False)),
             Port("lan", "blue", Nic("eth1")),
             Port("p0", "blue", Pcap()),
         ),
@@ -155,7 +162,7 @@ def test_a_configuration_commits_to_its_devices_and_to_the_namespaces_it_asks_fo
     assert committed.namespaces == {"web"}
     assert committed.devices == {
         "web": Device("web", "tap", "eth0", "web", True, "02:00:00:00:00:02", 9000, ("10.0.0.2/24",)),
-        "found": Device("found", "tap", "eth0", "found", mtu=9000),
+        "found": Device("found", "tap", "eth0", "found", mtu=9000, offloads=False),
         "lan": Device("lan", "nic", "eth1"),
     }
 

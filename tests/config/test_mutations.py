@@ -34,7 +34,7 @@ SECTIONS = (FileFields, NetworkFields, PortFields, OverlayFields, PeerFields, Re
 NAMES = st.one_of(
     st.sampled_from(sorted({field for section in SECTIONS for field in section.model_fields})),
     st.sampled_from(
-        ["ifname", "netns", "make_netns", "access", "trunk", "native", "broadcast", "fdb_s", "fdb", "flows"]
+        ["ifname", "netns", "make_netns", "offloads", "access", "trunk", "native", "broadcast", "fdb_s", "fdb", "flows"]
     ),
     st.text(max_size=4),
 )

@@ -58,7 +58,7 @@ def test_a_configuration_is_rendered_with_every_default() -> None:
                 "name": "web",
                 "network": "blue",
                 "kind": "tap",
-                "tap": {"ifname": "eth0", "netns": "web", "make_netns": True},
+                "tap": {"ifname": "eth0", "netns": "web", "make_netns": True, "offloads": True},
                 "addresses": ["10.10.0.2/24"],
                 "mac": "02:00:00:00:00:02",
                 "mac_known": True,
