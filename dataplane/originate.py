@@ -31,6 +31,7 @@ def originate_frame(vector: Any, heads: Any, cause: int) -> int:
     vector.verdict[i] = ORIGINATED
     vector.reason[i] = 0
     vector.copies[i] = 0
+    vector.frames[i] = 1
     vector.remote[i] = EVERY_PEER
     vector.group[i] = 0
     vector.cause[i] = cause

@@ -41,7 +41,7 @@ from dataplane.neighbour.tables import (
     initialize_neighbours,
     neighbour_buckets,
 )
-from dataplane.parking.tables import PARKING_HEAD_DTYPE, PLACE_DTYPE
+from dataplane.parking.tables import PARKED_BYTES, PARKING_HEAD_DTYPE, PLACE_DTYPE
 from dataplane.parking.tables import PLACES as PARKING_PLACES
 from dataplane.route.hops.tables import NEXTHOP_DTYPE, PLACES
 from dataplane.route.tables import IPV4_BITS, IPV6_BITS, ROOT_SLOTS, units_for
@@ -111,6 +111,7 @@ class State(NamedTuple):
     neighbour_buckets: Any
     parking_head: Any
     parking_places: Any
+    parking_tails: Any
     fragment_head: Any
     fragment_words: Any
     fragment_entries: Any
@@ -212,6 +213,7 @@ def waiting_sections(parameters: dict[str, int]) -> Sections:
         "neighbour_buckets": (NEIGHBOUR_BUCKET_DTYPE, (neighbour_buckets(parameters["neighbours"]),)),
         "parking_head": (PARKING_HEAD_DTYPE, (1,)),
         "parking_places": (PLACE_DTYPE, (PARKING_PLACES,)),
+        "parking_tails": (np.dtype(np.uint8), (PARKED_BYTES,)),
         "fragment_head": (FRAGMENT_HEAD_DTYPE, (1,)),
         "fragment_words": (np.dtype(np.uint64), (slots,)),
         "fragment_entries": (FRAGMENT_ENTRY_DTYPE, (slots,)),

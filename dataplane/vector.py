@@ -35,6 +35,8 @@ FRAME_AT: Final = 128
 HEAD_BYTES: Final = 320
 SLOT_BYTES: Final = FRAME_AT + HEAD_BYTES
 SPILL_BYTES: Final = 65536
+LARGEST_SUPERFRAME: Final = HEAD_BYTES + SPILL_BYTES - 1
+"""64 KiB of payload, with room for all headers. What fills its slot and buffer may have been longer than both."""
 
 MAX_PORTS: Final = 1024
 MAX_PEERS: Final = 4096
@@ -64,6 +66,8 @@ VECTOR_DTYPE: Final = np.dtype(
         ("head_length", *column("u4")),
         ("tail_length", *column("u4")),
         ("length", *column("u4")),
+        # How many frames it will be on a wire: more than one if it is a superframe.
+        ("frames", *column("u4")),
         # Where it came from, and when (nanoseconds on the clock of whoever drives the pipeline).
         ("in_port", *column("u2")),
         ("timestamp_ns", *column("u8")),

@@ -47,6 +47,14 @@ def is_superframe(heads: Any, slot: int) -> bool:
 
 
 @inlined
+def frames_within(heads: Any, slot: int, length: int) -> int:
+    """How many frames the superframe of ``length`` bytes in the slot at byte ``slot`` is cut into: its headers count as
+    payload, so one more at times."""
+    segment: Any = np.int64(load_u16(heads, slot + SEGMENT_BYTES))
+    return (length + segment - 1) // segment if segment > 0 else 1
+
+
+@inlined
 def defers_checksum(heads: Any, slot: int, at: int) -> bool:
     """Whether the checksum of what begins ``at`` bytes into the frame is left for a device to complete."""
     return heads[slot] & NEEDS_CHECKSUM != 0 and load_u16(heads, slot + CHECKSUM_FROM) == at

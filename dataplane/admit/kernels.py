@@ -180,5 +180,6 @@ def admit_group(vector: Any, port: Any, storms: Any, i: int) -> None:
     """Hold a broadcast or multicast frame against its port's storm limit."""
     storm_class = BROADCAST if vector.destination_mac[i] == MAC_BROADCAST else MULTICAST
     cost, burst = port.storm_cost_ns[storm_class], port.storm_burst_ns[storm_class]
-    if not take_token(storms.due_ns[vector.in_port[i]], storm_class, cost, burst, vector.timestamp_ns[i]):
+    due_ns, now_ns = storms.due_ns[vector.in_port[i]], vector.timestamp_ns[i]
+    if not take_token(due_ns, storm_class, cost, burst, now_ns, vector.frames[i]):
         drop(vector, i, STORM_BROADCAST if storm_class == BROADCAST else STORM_MULTICAST)

@@ -88,7 +88,8 @@ def may_flood(vector: Any, tables: Any, i: int) -> bool:
     in_port = vector.in_port[i]
     port = tables.admit.ports[in_port]
     cost, burst = port.storm_cost_ns[UNKNOWN_UNICAST], port.storm_burst_ns[UNKNOWN_UNICAST]
-    return take_token(tables.storms.due_ns[in_port], UNKNOWN_UNICAST, cost, burst, vector.timestamp_ns[i])
+    due_ns, now_ns = tables.storms.due_ns[in_port], vector.timestamp_ns[i]
+    return take_token(due_ns, UNKNOWN_UNICAST, cost, burst, now_ns, vector.frames[i])
 
 
 @kernel

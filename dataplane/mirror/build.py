@@ -27,10 +27,16 @@ def read_ring(ring: Any) -> Iterator[MirroredFrame]:
         header = np.frombuffer(_ring_bytes(ring.records, tail, RECORD_BYTES), RECORD_DTYPE)[0]
         captured = int(header["captured"])
         frame = _ring_bytes(ring.records, tail + RECORD_BYTES, captured)
+        if header["checksum_from"]:
+            complete_checksum(frame, int(header["checksum_from"]), int(header["checksum_at"]))
         # Out of the ring before it is handed on: a reader may stop after any frame.
         ring.tail[0] = tail + (RECORD_BYTES + captured + 7 & ~7)
         yield MirroredFrame(
-            int(header["port"]), bool(header["sent"]), int(header["timestamp_ns"]), int(header["original"]), frame
+            int(header["port"]),
+            bool(header["sent"]),
+            int(header["timestamp_ns"]),
+            int(header["original"]),
+            bytes(frame),
         )
 
 
@@ -39,7 +45,21 @@ def skip_ring(ring: Any) -> None:
     ring.tail[0] = ring.head[0]
 
 
-def _ring_bytes(records: Any, position: int, count: int) -> bytes:
+def complete_checksum(frame: bytearray, begin: int, offset: int) -> None:
+    """Compute the checksum that covers ``frame`` from ``begin`` on, and store it ``offset`` bytes further.
+
+    The field holds the sum of the pseudo-header until then. Where it does not lie in the frame, nothing is done.
+    """
+    at = begin + offset
+    if at + 2 > len(frame):
+        return
+    covered = frame[begin:] + bytes((len(frame) - begin) & 1)
+    total = int(np.frombuffer(covered, ">u2").sum(dtype=np.uint64)) % 0xFFFF
+    # Never 0, which says of UDP that there is none (RFC 768): a sum of 0xFFFF counts as 0 here.
+    frame[at : at + 2] = (0xFFFF - total).to_bytes(2, "big")
+
+
+def _ring_bytes(records: Any, position: int, count: int) -> bytearray:
     at = position % RING_BYTES
     before_end = min(count, RING_BYTES - at)
-    return bytes(records[at : at + before_end]) + bytes(records[: count - before_end])
+    return bytearray(records[at : at + before_end].tobytes() + records[: count - before_end].tobytes())

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from dataplane.jit import kernel
-from dataplane.memory import copy_bytes, load_acquire, store_release, store_u16, store_u32, store_u64
+from dataplane.memory import copy_bytes, load_acquire, load_u16, store_release, store_u16, store_u32, store_u64
 from dataplane.mirror.tables import RECORD_BYTES, RING_BYTES
-from dataplane.vector import SPILL_BYTES
+from dataplane.vector import SLOT_BYTES, SPILL_BYTES
+from dataplane.virtio import CHECKSUM_AT, CHECKSUM_FROM, NEEDS_CHECKSUM
 
 _MASK = np.uint64(RING_BYTES - 1)
 _ROUND_UP = np.uint64(7)
@@ -30,7 +31,9 @@ def mirror_frame(ring: Any, vector: Any, arena: Any, i: int, port: int, sent: in
     at = np.int64((start + np.uint64(8)) & _MASK)
     store_u16(ring.records, at, np.uint16(port))
     store_u16(ring.records, at + 2, np.uint16(sent))
-    store_u32(ring.records, at + 4, np.uint32(0))
+    partial = arena.heads[i * SLOT_BYTES] & NEEDS_CHECKSUM != 0
+    store_u16(ring.records, at + 4, load_u16(arena.heads, i * SLOT_BYTES + CHECKSUM_FROM) if partial else np.uint16(0))
+    store_u16(ring.records, at + 6, load_u16(arena.heads, i * SLOT_BYTES + CHECKSUM_AT))
     store_u64(ring.records, np.int64((start + np.uint64(16)) & _MASK), np.uint64(vector.timestamp_ns[i]))
     payload = start + np.uint64(RECORD_BYTES)
     write_ring(ring.records, payload, arena.heads, np.int64(vector.head_at[i]), head)

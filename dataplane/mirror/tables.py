@@ -4,10 +4,15 @@ One ring a worker: the worker alone moves ``head``, the agent alone moves ``tail
 difference is what the ring holds. A record that does not fit is not written but counted in ``lost``: watching never
 slows the traffic down. Records are 8-byte aligned and may wrap around the ring's end::
 
-    0           4           8        10       12           16               24
-    +-----------+-----------+--------+--------+------------+----------------+------------------
-    | captured  | original  | port   | sent   | 0          | timestamp_ns   | frame, padded to 8
-    +-----------+-----------+--------+--------+------------+----------------+------------------
+    0           4           8        10       12         14         16               24
+    +-----------+-----------+--------+--------+----------+----------+----------------+------------------
+    | captured  | original  | port   | sent   | checksum | checksum | timestamp_ns   | frame, padded to 8
+    |           |           |        |        | from     | at       |                |
+    +-----------+-----------+--------+--------+----------+----------+----------------+------------------
+
+A frame is copied as it lies there, a superframe in one piece, and a checksum that is left for a device as it was left:
+whoever reads the ring completes it. It covers the frame from ``checksum from`` on and belongs ``checksum at`` bytes
+further; 0 is a frame that is complete.
 """
 
 from typing import Final
@@ -37,7 +42,8 @@ RECORD_DTYPE: Final = np.dtype(
         ("original", "<u4"),
         ("port", "<u2"),
         ("sent", "<u2"),
-        ("padding", "<u4"),
+        ("checksum_from", "<u2"),
+        ("checksum_at", "<u2"),
         ("timestamp_ns", "<u8"),
     ]
 )

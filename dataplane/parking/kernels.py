@@ -15,7 +15,6 @@ from dataplane.parking.tables import (
     FORGOTTEN_TICKS,
     FREE,
     NOBODY,
-    PARKED_TAIL_BYTES,
     PLACES,
     SINCE_SHIFT,
     STATUS_MASK,
@@ -87,15 +86,11 @@ def claim_place(parking: Any, owner: Any, limit: int, tick: Any) -> int:
 
 @kernel
 def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit: int, tick: Any) -> bool:
-    """Keep frame ``i`` for ``owner``; False if no place is free, the owner has ``limit`` frames there, or it is too
-    long.
+    """Keep frame ``i`` for ``owner``; False if no place is free, or the owner has ``limit`` frames there.
 
     Reads: the slot, the tail, lengths, in_port, domain, vlan_tci, ether_type and MACs. What becomes of the frame itself
     is the caller's to say.
     """
-    tail = np.int64(vector.tail_length[i])
-    if tail > PARKED_TAIL_BYTES:
-        return False
     at = claim_place(parking, owner, limit, tick)
     if at < 0:
         return False
@@ -104,7 +99,7 @@ def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit:
     place = parking.places[at]
     for line in range(SLOT_BYTES // LINE_BYTES):
         copy_line(place.slot, line * LINE_BYTES, arena.heads, i * SLOT_BYTES + line * LINE_BYTES)
-    copy_bytes(place.tail, 0, arena.tails, i * SPILL_BYTES, tail)
+    copy_bytes(parking.tails, at * SPILL_BYTES, arena.tails, i * SPILL_BYTES, np.int64(vector.tail_length[i]))
     place.head_offset = np.int64(vector.head_at[i]) - i * SLOT_BYTES
     place.head_length = vector.head_length[i]
     place.tail_length = vector.tail_length[i]
@@ -140,11 +135,12 @@ def take_place(parking: Any, owner: Any, tick: Any) -> int:
 
 
 @kernel
-def restore_frame(place: Any, vector: Any, arena: Any, i: int) -> None:
-    """Make the originated frame ``i`` the one that waited in ``place``."""
+def restore_frame(parking: Any, at: int, vector: Any, arena: Any, i: int) -> None:
+    """Make the originated frame ``i`` the one that waited in place ``at``."""
+    place = parking.places[at]
     for line in range(SLOT_BYTES // LINE_BYTES):
         copy_line(arena.heads, i * SLOT_BYTES + line * LINE_BYTES, place.slot, line * LINE_BYTES)
-    copy_bytes(arena.tails, i * SPILL_BYTES, place.tail, 0, np.int64(place.tail_length))
+    copy_bytes(arena.tails, i * SPILL_BYTES, parking.tails, at * SPILL_BYTES, np.int64(place.tail_length))
     vector.head_at[i] = i * SLOT_BYTES + np.int64(place.head_offset)
     set_lengths(vector, i, np.int64(place.head_length), np.int64(place.tail_length))
     vector.destination_mac[i] = place.destination_mac
@@ -172,7 +168,7 @@ def return_frames(parking: Any, owner: Any, vector: Any, arena: Any, cause: int)
         if at < 0:
             break
         word = load_acquire(parking.head.state, at)
-        restore_frame(parking.places[at], vector, arena, originate_frame(vector, arena.heads, cause))
+        restore_frame(parking, at, vector, arena, originate_frame(vector, arena.heads, cause))
         compare_and_swap(parking.head.state, at, word, next_word(word, FREE, tick))
         returned += 1
     return returned

@@ -18,8 +18,9 @@ Invariants
     or TAKING, after ``STUCK_TICKS``; what its owner has forgotten, after ``FORGOTTEN_TICKS``; what the agent has, which
     makes it NOBODY's and touches nothing else.
 
-Limits: ``PLACES`` frames, each with a tail of ``PARKED_TAIL_BYTES`` at most, and of each owner as many as its caller
-allows (one more for each further worker that parks at the same moment). A worker that is stopped for longer than
+Limits: ``PLACES`` frames, superframes too, and of each owner as many as its caller allows (one more for each further
+worker that parks at the same moment). Tails lie apart from the rest: of a place's 64 KiB, memory is used as far as a
+tail has reached there. A worker that is stopped for longer than
 ``STUCK_TICKS`` in the middle of copying a frame may harm the one that has come to its place.
 """
 
@@ -27,11 +28,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from dataplane.vector import SLOT_BYTES
-from dataplane.wire import MAX_FRAME_BYTES
+from dataplane.vector import SLOT_BYTES, SPILL_BYTES
 
 PLACES: Final = 1024
-PARKED_TAIL_BYTES: Final = MAX_FRAME_BYTES
+PARKED_BYTES: Final = PLACES * SPILL_BYTES
+"""All tails: that of the frame in place k begins at k * SPILL_BYTES."""
 
 FREE: Final = np.uint64(0)
 FILLING: Final = np.uint64(1)
@@ -67,7 +68,6 @@ first element counts, the others keep its line free."""
 PLACE_DTYPE: Final = np.dtype(
     [
         ("slot", "u1", (SLOT_BYTES,)),
-        ("tail", "u1", (PARKED_TAIL_BYTES,)),
         ("destination_mac", "u8"),
         ("source_mac", "u8"),
         ("head_offset", "u4"),
@@ -84,12 +84,14 @@ PLACE_DTYPE: Final = np.dtype(
 
 
 class Parking(NamedTuple):
-    """All places: their head record, and the frames (recarray of ``PLACE_DTYPE``). Zeroed memory is empty."""
+    """All places: their head record, the frames (recarray of ``PLACE_DTYPE``), and the frames' tails (uint8). Zeroed
+    memory is empty."""
 
     head: Any
     places: Any
+    tails: Any
 
 
-def view_parking(head: Any, places: Any) -> Parking:
+def view_parking(head: Any, places: Any, tails: Any) -> Parking:
     """Return the places over their memory; ``head`` is its record."""
-    return Parking(head, places)
+    return Parking(head, places, tails)

@@ -84,8 +84,8 @@ def send_back(vector: Any, switches: Any, egress: Any, i: int) -> None:
 @inlined
 def may_say(vector: Any, heads: Any, errors: Any, i: int) -> bool:
     """Whether an error may be sent about frame ``i``, and the port that it goes to has not had too many."""
-    due_ns = errors.due_ns[vector.in_port[i]]
-    return may_err(vector, heads, i) and take_token(due_ns, 0, ERROR_COST_NS, ERROR_BURST_NS, vector.timestamp_ns[i])
+    due_ns, now_ns = errors.due_ns[vector.in_port[i]], vector.timestamp_ns[i]
+    return may_err(vector, heads, i) and take_token(due_ns, 0, ERROR_COST_NS, ERROR_BURST_NS, now_ns, 1)
 
 
 @kernel

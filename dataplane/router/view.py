@@ -28,6 +28,7 @@ from encap.tables import OVERLAY_DTYPE, REMOTES_DTYPE
 from nat.tables import NAT_DRAWS_DTYPE, NAT_RULES_DTYPE, QUOTE_DTYPE, Nat
 
 _U4 = np.dtype(np.uint32)
+_U1 = np.dtype(np.uint8)
 _U8 = np.dtype(np.uint64)
 _WORDS = FLOW_DTYPE.itemsize // _U8.itemsize
 
@@ -147,6 +148,7 @@ def parking_of(router: Any) -> Any:
     return Parking(
         record_at(router.parking_head, PARKING_HEAD_DTYPE),
         records_at(router.parking_places, router.parking_places_count, PLACE_DTYPE),
+        records_at(router.parking_tails, router.parking_tails_count, _U1),
     )
 
 

@@ -117,7 +117,15 @@ def test_a_ports_limit_of_macs_is_the_tables() -> None:
 # attachment and VLAN -> endpoint, addresses given, MAC derived, MAC known, spoof check
 KINDS = {
     "TAP in a namespace": ("tap: {netns: x, ifname: e}", Tap("e", "x"), True, True, True, True, True),
-    "TAP without offloads": ("tap: {ifname: e, offloads: false}", Tap("e", offloads=False), True, False, True, False, False),
+    "TAP without offloads": (
+        "tap: {ifname: e, offloads: false}",
+        Tap("e", offloads=False),
+        True,
+        False,
+        True,
+        False,
+        False,
+    ),
     "TAP of the daemon's own": ("tap: {ifname: e}", Tap("e"), True, False, True, False, False),
     "NIC": ("nic: {ifname: e}", Nic("e"), False, False, False, False, False),
     "pcap": ("pcap: ", Pcap(), True, False, False, False, False),

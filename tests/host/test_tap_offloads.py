@@ -63,7 +63,9 @@ def test_a_tap_that_was_there_is_had_as_asked_whoever_had_it_before(inside: Name
 @pytest.mark.parametrize(
     ("known", "granted"), [(USO, USO), (TSO, TSO), (tun.TUN_F_CSUM, tun.TUN_F_CSUM), (NO_OFFLOADS, NO_OFFLOADS)]
 )
-def test_a_kernel_that_knows_fewer_is_asked_for_fewer(monkeypatch: pytest.MonkeyPatch, known: int, granted: int) -> None:
+def test_a_kernel_that_knows_fewer_is_asked_for_fewer(
+    monkeypatch: pytest.MonkeyPatch, known: int, granted: int
+) -> None:
     asked = []
 
     def ioctl(_fd: int, _request: int, flags: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataplane.fdb.tables import TICK_SHIFT
-from dataplane.parking.tables import PARKING_HEAD_DTYPE, PLACE_DTYPE, PLACES, Parking, view_parking
+from dataplane.parking.tables import PARKED_BYTES, PARKING_HEAD_DTYPE, PLACE_DTYPE, PLACES, Parking, view_parking
 from dataplane.vector import (
     FRAME_AT,
     HEAD_BYTES,
@@ -35,7 +35,7 @@ COLUMNS = ("destination_mac", "source_mac", "ether_type", "in_port", "domain", "
 def make_parking() -> Parking:
     """Return places in this process's memory."""
     head = np.zeros(1, PARKING_HEAD_DTYPE).view(np.recarray)[0]
-    return view_parking(head, np.zeros(PLACES, PLACE_DTYPE).view(np.recarray))
+    return view_parking(head, np.zeros(PLACES, PLACE_DTYPE).view(np.recarray), np.zeros(PARKED_BYTES, np.uint8))
 
 
 def random_frame(random: Random, longest_tail: int = 9216) -> Frame:

@@ -19,7 +19,7 @@ from dataplane.parking.tables import (
     WAITING,
     Parking,
 )
-from dataplane.vector import EXTRA_FRAMES, Arena
+from dataplane.vector import EXTRA_FRAMES, SPILL_BYTES, Arena
 from dataplane.verdict import FORWARD, RETURNED
 from tests.parking.frames import Frame, frame_of, make_parking, random_frame, vector_of
 from tests.scale import scaled
@@ -87,12 +87,12 @@ def test_frames_come_back_as_they_were_in_their_order(seed: int) -> None:
     assert waiting(parking) == 0
 
 
-def test_a_superframe_is_not_kept() -> None:
-    parking, random = make_parking(), Random(1)
-    frame = random_frame(random)._replace(tail=bytes(9217))
-    assert not park(parking, frame)
-    assert park(parking, frame._replace(tail=bytes(9216)))
-    assert waiting(parking) == 1
+def test_superframes_are_kept_whole(seed: int) -> None:
+    """In the middle of a connection too a next hop may have to be asked for again."""
+    parking, random = make_parking(), Random(seed)
+    frames = [random_frame(random)._replace(tail=random.randbytes(SPILL_BYTES - k)) for k in range(3)]
+    assert all(park(parking, frame) for frame in frames)
+    assert returned(parking, OWNERS[0]) == frames
 
 
 def test_no_more_than_there_are_places(seed: int) -> None:
