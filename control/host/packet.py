@@ -39,6 +39,7 @@ import fcntl
 import os
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 
 from control.errors import UserError
@@ -56,6 +57,8 @@ PACKET_MR_PROMISC = 1
 TPACKET_V2 = 1
 ETH_P_ALL = 3
 
+SO_SNDBUFFORCE = 32  # asm-generic/socket.h
+
 # linux/sockios.h, linux/if.h, linux/if_arp.h
 SIOCGIFFLAGS = 0x8913
 SIOCGIFHWADDR = 0x8927
@@ -68,6 +71,9 @@ FRAMES_PER_BLOCK = 15
 """255 pages: the kernel allocates blocks in powers of two, so this wastes one page in 256."""
 BLOCK_SIZE = FRAMES_PER_BLOCK * FRAME_SIZE
 BLOCK_COUNT = 32
+SEND_BUFFER_BYTES = 8 << 20
+"""What may be on its way through queue and NIC: a vector's superframes. The kernel's default holds three of them, and
+what a full socket refuses is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,9 @@ def _set_up(packet_socket: socket.socket, ifname: str, index: int, ring: Ring, b
     packet_socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
     if bypass_qdisc:
         packet_socket.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
+    packet_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    with suppress(PermissionError):  # Without root it is as much as net.core.wmem_max allows.
+        packet_socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
     promiscuous = struct.pack("iHH8x", index, PACKET_MR_PROMISC, 0)
     packet_socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, promiscuous)
     request = struct.pack("IIII", ring.block_size, ring.block_count, ring.frame_size, ring.frame_count)

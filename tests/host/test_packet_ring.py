@@ -11,7 +11,7 @@ import pytest
 from control.errors import UserError
 from control.host.links import set_link_up
 from control.host.namespaces import run_in_namespace
-from control.host.packet import PACKET_VNET_HDR, SOL_PACKET, OpenNic, Ring, open_nic
+from control.host.packet import PACKET_VNET_HDR, SEND_BUFFER_BYTES, SOL_PACKET, OpenNic, Ring, open_nic
 from tests.host.ring_reader import VNET_HEADER, Received, RingReader
 from tests.netns import Namespace, connect, require_tools, set_up
 
@@ -214,6 +214,11 @@ def test_what_cannot_be_opened_gets_a_sentence(cable: Cable) -> None:
     assert "no Ethernet interface (hardware type 772)" in refusal("lo")
     set_link_up(cable.near.name, "eth0", up=False)
     assert "'eth0' is down: `ip link set eth0 up`" in refusal("eth0")
+
+
+def test_there_is_room_for_many_superframes_on_their_way(cable: Cable) -> None:
+    with socket.socket(fileno=os.dup(cable.nic.fd)) as nic:
+        assert nic.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= SEND_BUFFER_BYTES
 
 
 def test_the_default_ring_is_shaped_as_documented() -> None:
