@@ -24,7 +24,7 @@ class Device:
 
     ``netns`` None is the agent's own namespace. ``addresses`` are in CIDR form; ``mac`` is aa:bb:cc:dd:ee:ff or empty
     where the device keeps its own; ``mtu`` is in bytes, 0 where it is not ours to set. ``gateways``, without a prefix
-    length, are the ways to everywhere else. ``offloads``, of a TAP: what comes by it may be superframes and have partial
+    length, are the ways to everywhere else. ``offloads``, of a TAP: what comes by it may be superframes, with partial
     checksums.
     """
 
