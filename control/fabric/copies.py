@@ -6,18 +6,32 @@ from typing import Any, NamedTuple
 
 from control.errors import UserError
 from control.fabric.plan import Plan
-from control.fabric.rows import admit_row, forward_row, interface_row, services_row
+from control.fabric.rows import admit_row, forward_row, interface_row, overlay_rows, services_row, vtep_row
 from control.fabric.translation import plan_translation
 from control.model import Timeouts
 from dataplane.admit.build import TooManyAddressesError, TooManyVlanSetsError, write_admit
-from dataplane.fdb.build import StaticEntry, TooManyStaticEntriesError, require_room_for_statics, write_rules
+from dataplane.fdb.build import (
+    StaticEntry,
+    TooManyStaticEntriesError,
+    allow_macs,
+    require_room_for_statics,
+    write_rules,
+)
 from dataplane.flow.build import write_flow_rules
 from dataplane.forward.build import TooManyMembersError, write_forward
 from dataplane.interfaces.build import write_interfaces
 from dataplane.neighbour.build import write_neighbour_rules
+from dataplane.vector import MAX_PORTS
+from encap.build import TooManyVnisError, write_overlay
 from nat.build import UnusableNatPlanError, translates, write_nat
 
-CAPACITY_ERRORS = (TooManyVlanSetsError, TooManyMembersError, TooManyStaticEntriesError, TooManyAddressesError)
+CAPACITY_ERRORS = (
+    TooManyVlanSetsError,
+    TooManyMembersError,
+    TooManyStaticEntriesError,
+    TooManyAddressesError,
+    TooManyVnisError,
+)
 
 
 class Learning(NamedTuple):
@@ -54,6 +68,10 @@ def _write_switch(state: Any, copy: int, plan: Plan, learning: Learning) -> None
     max_macs = {p.index: p.port.max_macs for p in ports}
     rows = {index: (max_macs.get(index, 0), epoch) for index, epoch in epochs.items()}
     write_rules(state.fdb_rules[copy], plan.configuration.timeouts.fdb_s, rows, statics, stamp)
+    remote = plan.configuration.limits.macs_per_port if plan.configuration.overlay is not None else 0
+    allow_macs(state.fdb_rules[copy], MAX_PORTS, remote)
+    groups = {port.index: port.port.group for port in ports if port.port.group}
+    write_overlay(state.overlay[copy], vtep_row(plan), overlay_rows(plan), groups)
 
 
 def _write_router(state: Any, copy: int, plan: Plan) -> None:

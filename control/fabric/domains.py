@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from control.model import Configuration, Network, Port
+from control.model import Configuration, Network, Port, Vtep
 
 DEFAULT_VLAN = 1
 """The VLAN of a port that says nothing of VLANs, in a network where another port does; the gateway's too."""
@@ -14,6 +14,11 @@ class DomainKey(NamedTuple):
     network: str
     vlan: int | None = None
     port: str = ""
+
+
+def is_tunnel(port: Port) -> bool:
+    """Whether the port stands for all other nodes."""
+    return isinstance(port.attachment, Vtep)
 
 
 def vlans_of(port: Port) -> list[int]:
@@ -44,6 +49,7 @@ class Domains:
     def __init__(self, configuration: Configuration) -> None:
         uplink = configuration.uplink
         self._ways_out = {configuration.services, "" if uplink is None else uplink.port}
+        self._overlays = [network.name for network in configuration.networks if network.mode == "overlay"]
         self._routed = {network.name for network in configuration.networks if network.mode == "routed"}
         self._aware = {
             port.network for port in configuration.ports if port.vlan is not None and not self.is_alone(port)
@@ -62,6 +68,8 @@ class Domains:
 
     def is_alone(self, port: Port) -> bool:
         """Whether the port is a domain of its own: no frame goes from it to another port, or to it, by MAC."""
+        if is_tunnel(port):
+            return False
         return port.network == "" or port.network in self._routed or self.is_way_out(port)
 
     def is_aware(self, port: Port) -> bool:
@@ -69,13 +77,17 @@ class Domains:
         return port.network in self._aware and not self.is_alone(port)
 
     def keys_of(self, port: Port) -> list[DomainKey]:
-        """Return the domains that the port is in."""
+        """Return the domains that the port is in; the tunnel is in all that other nodes may be in."""
+        if is_tunnel(port):
+            return [DomainKey(network) for network in self._overlays]
         if self.is_alone(port):
             return [DomainKey(port.network, None, port.name)]
         return [DomainKey(port.network, vlan) for vlan in (vlans_of(port) if self.is_aware(port) else [None])]
 
     def native_key(self, port: Port) -> DomainKey | None:
         """Return the domain of the port's untagged frames; None if it has none."""
+        if is_tunnel(port):
+            return None
         if not self.is_aware(port):
             return self.keys_of(port)[0]
         vlan = native_vlan_of(port)

@@ -6,9 +6,9 @@ VLANs.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from control.errors import UserError
@@ -26,11 +26,13 @@ from control.fabric.entries import (
 )
 from control.fabric.interfaces import InterfaceKey
 from control.fabric.lapse import lapsed_between
+from control.fabric.others import OtherNodes, only_peers_differ
 from control.fabric.plan import Numbers, Plan, make_plan
 from control.fabric.router import Router
-from control.fabric.routes import plan_routes
+from control.fabric.routes import PlannedRoute, plan_routes
 from control.fabric.rows import static_entries
-from control.model import Address, Configuration, Limits, Port
+from control.model import Address, Configuration, Limits, Port, Subnet
+from control.overlay.store import PeerPlan
 from dataplane.fdb.build import (
     StaticEntry,
     begin_epoch,
@@ -46,6 +48,7 @@ from dataplane.generation.build import GenerationTimeoutError, activate, forget_
 from dataplane.neighbour.build import forget_neighbours, read_neighbours
 from dataplane.parking.build import forget_parked
 from dataplane.state import Capacities, attach_state, create_state
+from dataplane.vector import MAX_PORTS
 from dataplane.verdict import REASON_NAMES
 
 
@@ -99,6 +102,7 @@ class Fabric:
         self.state, self.region = create_state(capacities, workers, shared, seed)
         self.plan = Plan()
         self.router = Router(self.state, limits.routes)
+        self.others = OtherNodes(self.state, self.router)
         self.epochs: dict[int, int] = {}
         self.static_stamp = 0
         self.statics: list[StaticEntry] = []
@@ -113,8 +117,10 @@ class Fabric:
         snapshot: dict[str, Any],
         gone: Iterable[int] = (),
         private: bool = False,
+        known: Iterable[PeerPlan] = (),
     ) -> "Fabric":
-        """Take over the tables of an agent that is gone: its memfd, its configuration, and its ``snapshot``.
+        """Take over the tables of an agent that is gone: its memfd, its configuration, its ``snapshot``, and what it
+        had ``known`` of other nodes.
 
         ``gone`` are workers that died with it. GenerationTimeoutError if one that lives is stuck. ``private``: as a
         copy that nobody else sees, where no worker works.
@@ -130,13 +136,15 @@ class Fabric:
         )
         fabric.plan = make_plan(configuration, before)
         fabric.router = Router(fabric.state, configuration.limits.routes)
-        fabric.router.take_over(plan_routes(fabric.plan))
+        fabric.others = OtherNodes(fabric.state, fabric.router)
+        fabric.router.take_over(fabric.others.take_over(fabric.plan, plan_routes(fabric.plan), known))
         # An agent that died within a change has written it into the tables, but not into its snapshot.
         rules = fabric.state.fdb_rules[1 - free_copy(fabric.state.control[0])]
-        fabric.epochs = read_epochs(rules)
+        fabric.epochs = {index: epoch for index, epoch in read_epochs(rules).items() if index < MAX_PORTS}
         fabric.static_stamp = int(rules.static_stamp)
         fabric.statics = read_static_entries(rules)
         fabric.left = None
+        fabric.others.mend()
         return fabric
 
     def snapshot(self) -> dict[str, Any]:
@@ -160,38 +168,44 @@ class Fabric:
         """What is in force; one without networks before the first."""
         return self.plan.configuration
 
-    def apply(self, configuration: Configuration) -> Changes:
-        """Put ``configuration`` in force.
+    def apply(self, configuration: Configuration, now_s: float = 0.0) -> Changes:
+        """Put ``configuration`` in force; leases of peers count from ``now_s``.
 
         UserError, with the old state kept, if the tables cannot hold it or a worker is stuck in the state before.
         """
-        return self._change(configuration, void_all=False)
+        if only_peers_differ(self.configuration, configuration):
+            self.others.feed_file(configuration, now_s)
+            self.plan = replace(self.plan, configuration=configuration)
+            return Changes()
+        return self._change(configuration, void_all=False, now_s=now_s)
 
     def flush_fdb(self) -> int:
         """Forget every dynamic entry: each port gets a new epoch. Return how many entries that were."""
         learned = int(self.state.fdb_head[0].entries[0]) - len(self.statics)
+        self.others.void_learned()
         self._change(self.configuration, void_all=True)
         return max(0, learned)
 
-    def _change(self, configuration: Configuration, void_all: bool) -> Changes:
+    def _change(self, configuration: Configuration, void_all: bool, now_s: float = 0.0) -> Changes:
         control = self.state.control[0]
         try:
             self._finish_change()
         except GenerationTimeoutError as error:
             raise UserError(f"{error}: nothing has been changed") from error
         plan = make_plan(configuration, self.plan.numbers)
-        routes = plan_routes(plan)
+        base = plan_routes(plan)
         epochs = self._next_epochs(plan, void_all)
         statics = static_entries(plan)
         stamp = self.static_stamp + (statics != self.statics)
         write_copy(self.state, free_copy(control), plan, Learning(epochs, statics, stamp))
         # What leads to a new interface is of no effect before that is in force: its domain has no ports yet.
-        self.router.change(routes)
+        self._change_routes(plan, base, now_s)
         changes = compare_plans(self.plan, plan)
         self._begin_ports([plan.ports[port.name].index for port in changes.added])
         for index, epoch in epochs.items():
             if epoch != self.epochs.get(index, 0):
                 begin_epoch(self.state.fdb_head[0], index, epoch)
+        self.state.switches[0].link[plan.without_device] = 1
         write_lifetime(self.state.fragment_head[0], configuration.timeouts.fragment_s)
         activate(control)
         self.left = Left(
@@ -204,6 +218,17 @@ class Fabric:
         with suppress(GenerationTimeoutError):  # Then it is for the next change to finish this one.
             self._finish_change()
         return changes
+
+    def _change_routes(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], now_s: float) -> None:
+        """Put the routes of a plan in force, and what other nodes have; UserError, with all as it was, if they cannot
+        be."""
+        before = self.others.tables.base
+        routes = self.others.settle(plan, base, now_s)
+        try:
+            self.router.change(routes)
+        except UserError:
+            self.others.settle(self.plan, before, now_s)
+            raise
 
     def _finish_change(self) -> None:
         """Wait until every worker works by the state in force, then clear what nobody uses any more."""

@@ -10,7 +10,17 @@ from typing import Literal, NamedTuple
 
 from control.fabric.domains import DomainKey, Domains, has_gateway
 from control.model import ROUTED_GATEWAYS, Address, Configuration, Network
-from dataplane.interfaces.tables import ANSWERS_NAMES, INTERNAL, MASQUERADES, NODE, PREFIXES, PROXIES, SERVES, UPLINK
+from dataplane.interfaces.tables import (
+    ANSWERS_NAMES,
+    INTERNAL,
+    MASQUERADES,
+    NODE,
+    PREFIXES,
+    PROXIES,
+    SERVES,
+    SPANS,
+    UPLINK,
+)
 
 FIRST_INTERFACE = 1
 SERVICES_MTU = 1500
@@ -124,5 +134,6 @@ def _traits(network: Network, has_services: bool) -> int:
         (MASQUERADES if network.masquerade else 0)
         | (INTERNAL if network.internal else 0)
         | (PROXIES if network.mode == "routed" else 0)
+        | (SPANS if network.mode == "overlay" else 0)
         | (ANSWERS_NAMES if has_services and network.gateway else 0)
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from control.fabric.domains import DomainKey, Domains
 from control.fabric.interfaces import FIRST_INTERFACE, InterfaceKey, InterfacePlan, interface_keys, plan_interface
 from control.fabric.numbers import keep_numbers
-from control.model import Configuration, Port
+from control.model import Configuration, Port, Vtep
 from dataplane.interfaces.tables import INTERFACES
 from dataplane.vector import DOMAINS, MAX_PORTS
 
@@ -52,6 +52,11 @@ class Plan:
             self.domain_numbers,
             {key: plan.number for key, plan in self.interfaces.items()},
         )
+
+    @property
+    def without_device(self) -> list[int]:
+        """Return the ports that need no device, and whose link is always up: a tunnel of raw frames."""
+        return [plan.index for plan in self.ports.values() if plan.port.attachment == Vtep("raw")]
 
 
 @dataclass(frozen=True)

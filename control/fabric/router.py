@@ -4,7 +4,8 @@ A next hop that stands alone has one group, which all its prefixes share. Severa
 prefix, so that flows stay with theirs when one comes or goes.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +36,10 @@ class Router:
         self.routes: dict[Subnet, PlannedRoute] = {}
         self.alone: dict[NextHop, int] = {}
         self.several: dict[Subnet, int] = {}
+        self.users: Counter[NextHop] = Counter()
+        """How many prefixes a next hop leads alone."""
+        self.idle: set[NextHop] = set()
+        """Next hops that may lead none any more."""
 
     def change(self, routes: Mapping[Subnet, PlannedRoute]) -> None:
         """Put these routes in force and no others. UserError, and all stays as it was, if there is no room."""
@@ -43,8 +48,24 @@ class Router:
         try:
             self._change(routes)
         except TableFullError as error:
+            self.idle |= self.alone.keys()
             with suppress(TableFullError):  # ``routes`` says what is in force even then, for the next change.
                 self._change(before)
+            raise UserError(f"routes: {error}; use fewer") from error
+
+    def amend(self, new: Mapping[Subnet, PlannedRoute], gone: Collection[Subnet]) -> None:
+        """Put a few routes in force, and take others away that are. UserError, and all stays as it was, if there is no
+        room."""
+        if len(new) + len(gone) > RELOAD_ABOVE:
+            self.change({prefix: route for prefix, route in self.routes.items() if prefix not in gone} | dict(new))
+            return
+        before = {prefix: self.routes[prefix] for prefix in (*new, *gone) if prefix in self.routes}
+        try:
+            self._amend(new, gone)
+        except TableFullError as error:
+            self.idle |= self.alone.keys()
+            with suppress(TableFullError):
+                self._amend(before, [prefix for prefix in new if prefix in self.routes and prefix not in before])
             raise UserError(f"routes: {error}; use fewer") from error
 
     def take_over(self, routes: Mapping[Subnet, PlannedRoute]) -> None:
@@ -56,7 +77,7 @@ class Router:
         self.grace.wait()
         groups = {group: self.hops.members_of(group) for group in self.hops.members}
         several = [(group, members.keys()) for group, members in groups.items() if len(members) > 1]
-        self.alone = {next(iter(members)): group for group, members in groups.items() if len(members) == 1}
+        self.alone = {_only(members): group for group, members in groups.items() if len(members) == 1}
         for prefix, route in routes.items():
             found = next((each for each in several if each[1] == route.way.keys()), None)
             if found is not None:
@@ -83,13 +104,28 @@ class Router:
             if len(gone) + len(new) > RELOAD_ABOVE or len(table) + len(new) > table.route_limit:
                 self._load(version, wanted)
                 continue
-            for prefix in new:  # Before others go, so that nothing falls through to a shorter prefix.
-                table.add(self._route(prefix, wanted[prefix].way))
-                self.routes[prefix] = wanted[prefix]
-            for prefix in gone:
-                table.remove(int(prefix.network_address), prefix.prefixlen)
-                del self.routes[prefix]
+            self._amend({prefix: wanted[prefix] for prefix in new}, gone)
         self._forget_groups()
+
+    def _amend(self, new: Mapping[Subnet, PlannedRoute], gone: Iterable[Subnet]) -> None:
+        for prefix, route in new.items():  # Before others go, so that nothing falls through to a shorter prefix.
+            self.tables[prefix.version].add(self._route(prefix, route.way))
+            self._note(prefix, route)
+        for prefix in gone:
+            self.tables[prefix.version].remove(int(prefix.network_address), prefix.prefixlen)
+            self._note(prefix, None)
+        self._forget_groups()
+
+    def _note(self, prefix: Subnet, route: PlannedRoute | None) -> None:
+        """Know which route a prefix has, None if it has none any more; and which next hops are used no more."""
+        before = self.routes.pop(prefix, None)
+        if before is not None and len(before.way) == 1:
+            self.users[_only(before.way)] -= 1
+            self.idle.add(_only(before.way))
+        if route is not None:
+            self.routes[prefix] = route
+            if len(route.way) == 1:
+                self.users[_only(route.way)] += 1
 
     def _load(self, version: int, routes: Mapping[Subnet, PlannedRoute]) -> None:
         """Write the whole table of a family."""
@@ -98,6 +134,8 @@ class Router:
         self.tables[version].load(columns_of(rows, self.tables[version].width))
         kept = {prefix: route for prefix, route in self.routes.items() if prefix.version != version}
         self.routes = kept | wanted
+        self.users = Counter(_only(route.way) for route in self.routes.values() if len(route.way) == 1)
+        self.idle = set(self.alone)
 
     def _route(self, prefix: Subnet, way: Way) -> Route:
         return Route(int(prefix.network_address), prefix.prefixlen, self._group_for(prefix, way))
@@ -110,17 +148,22 @@ class Router:
             else:
                 self.several[prefix] = self.hops.add_group(way)
             return self.several[prefix]
-        hop = next(iter(way))
+        hop = _only(way)
         if hop not in self.alone:
             self.alone[hop] = self.hops.add_group({hop: 1})
         return self.alone[hop]
 
     def _forget_groups(self) -> None:
         """Remove the groups that no route leads to any more."""
-        ways = [route.way for route in self.routes.values()]
-        alone = {next(iter(way)) for way in ways if len(way) == 1}
-        for hop in self.alone.keys() - alone:
-            self.hops.remove_group(self.alone.pop(hop))
+        for hop in self.idle:
+            if not self.users[hop] and hop in self.alone:
+                self.hops.remove_group(self.alone.pop(hop))
+                del self.users[hop]
+        self.idle.clear()
         for prefix in list(self.several):
             if prefix not in self.routes or len(self.routes[prefix].way) == 1:
                 self.hops.remove_group(self.several.pop(prefix))
+
+
+def _only(way: Way) -> NextHop:
+    return next(iter(way))

@@ -19,7 +19,7 @@ from dataplane.route.hops.tables import BLACKHOLE, CONNECTED, LOCAL, MEMBERS, UN
 
 Way = dict[NextHop, int]
 """Next hops, and the weight of each."""
-Origin = Literal["local", "static", "connected", "uplink"]
+Origin = Literal["local", "static", "peer", "connected", "uplink"]
 
 
 class PlannedRoute(NamedTuple):

@@ -2,14 +2,16 @@
 
 from ipaddress import IPv4Address
 
-from control.fabric.interfaces import InterfacePlan
+from control.fabric.domains import DomainKey, is_tunnel
+from control.fabric.interfaces import UPLINK_KEY, InterfacePlan
 from control.fabric.plan import Plan, PortPlan
-from control.model import Address
+from control.model import TUNNEL, Address
 from dataplane.admit.build import AdmitPort
-from dataplane.admit.tables import CHECK_ADDRESSES, CHECK_MAC, TRANSPARENT, TRUNK, UNTAGGED
+from dataplane.admit.tables import CHECK_ADDRESSES, CHECK_MAC, ENCAPSULATED, TRANSPARENT, TRUNK, UNTAGGED
 from dataplane.forward.build import ForwardPort
 from dataplane.forward.tables import HAIRPIN, ISOLATED, TAGGING
 from dataplane.interfaces.build import InterfaceRow, Services
+from encap.build import NetworkRow, VtepRow
 
 IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
 
@@ -40,7 +42,7 @@ def admit_row(plan: PortPlan) -> AdmitPort:
     checks = 0
     if port.spoof_check:
         checks = CHECK_ADDRESSES | (CHECK_MAC if port.mac_known else 0)
-    vlan_mode = TRANSPARENT
+    vlan_mode = ENCAPSULATED if is_tunnel(port) else TRANSPARENT
     if plan.vlan_aware:
         vlan_mode = TRUNK if is_trunk(plan) else UNTAGGED
     return AdmitPort(
@@ -85,6 +87,43 @@ def services_row(plan: Plan) -> Services:
     """Return where the router finds the agent's services."""
     port = plan.ports.get(plan.configuration.services)
     return Services() if port is None else Services(port.native_domain, mac_number(port.port.mac))
+
+
+def vtep_row(plan: Plan) -> VtepRow | None:
+    """Return this node's end of the tunnels; None if there is no overlay."""
+    overlay, tunnel = plan.configuration.overlay, plan.ports.get(TUNNEL)
+    if overlay is None or tunnel is None:
+        return None
+    return VtepRow(
+        address=overlay.address,
+        udp_port=overlay.port,
+        port=tunnel.index,
+        raw=overlay.transport == "raw",
+        ttl=overlay.ttl,
+        dscp=overlay.dscp,
+        checksums=overlay.checksum,
+        learns=overlay.learning,
+        has_groups=overlay.gbp,
+        group=overlay.group,
+        underlay=_underlay(plan) if overlay.transport == "raw" else (0, 0, 0),
+    )
+
+
+def _underlay(plan: Plan) -> tuple[int, int, int]:
+    """Return the uplink's port, domain and interface."""
+    uplink, interface = plan.configuration.uplink, plan.interfaces.get(UPLINK_KEY)
+    if uplink is None or interface is None:
+        return 0, 0, 0
+    return plan.ports[uplink.port].index, interface.domain, interface.number
+
+
+def overlay_rows(plan: Plan) -> dict[int, NetworkRow]:
+    """Return the networks between nodes, by domain."""
+    return {
+        plan.domain_numbers[DomainKey(network.name)]: NetworkRow(network.vni, network.mtu, network.inner_vlan == "keep")
+        for network in plan.configuration.networks
+        if network.mode == "overlay" and network.vni is not None
+    }
 
 
 def static_entries(plan: Plan) -> list[tuple[int, int, int]]:

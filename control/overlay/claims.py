@@ -51,9 +51,12 @@ class Ranges:
         held = self._held[address.version, starts[at]]
         return held if address in held[0] else None
 
-    def overlapping(self, subnet: Subnet) -> tuple[Subnet, str] | None:
-        """Return the first of the subnets that overlap one, and whose it is."""
-        return next(self.within(subnet), None) or self.around(subnet.network_address)
+    def overlapping(self, subnet: Subnet) -> Iterator[tuple[Subnet, str]]:
+        """Yield the subnets that overlap one, and whose they are."""
+        around = self.around(subnet.network_address)
+        if around is not None and around[0].network_address < subnet.network_address:  # type: ignore[operator]
+            yield around
+        yield from self.within(subnet)
 
     def within(self, subnet: Subnet) -> Iterator[tuple[Subnet, str]]:
         """Yield the subnets that begin in one, in order."""
@@ -89,20 +92,30 @@ class OwnPorts:
         return held[at][1] if at < len(held) and held[at][0] <= int(subnet.broadcast_address) else None
 
 
+class Holder(NamedTuple):
+    """Who has a ``field`` of an endpoint already: a node, in its endpoint at ``address``, or, where ``node`` is empty,
+    our own port; ``name`` is what a sentence calls it."""
+
+    field: str
+    name: str
+    node: str
+    address: Address
+
+
 class PeerClaims:
     """Who has what, of all peers; ``own`` is what this node has."""
 
     def __init__(self, own: OwnPorts | None = None) -> None:
         self.own = own or OwnPorts()
         self.subnets = Ranges()
-        self._nodes: dict[str, Peer] = {}
+        self._nodes: set[str] = set()
         self._vteps: dict[Address, str] = {}
         self._addresses: dict[str, dict[Address, str]] = {}
-        self._macs: dict[tuple[str, bytes], list[tuple[str, int]]] = {}
+        self._macs: dict[tuple[str, bytes], list[tuple[str, Address]]] = {}
 
     def add(self, peer: Peer) -> None:
         """Take in a peer that clashes with none."""
-        self._nodes[peer.node] = peer
+        self._nodes.add(peer.node)
         self._vteps[peer.address] = peer.node
         for subnet in peer.subnets:
             self.subnets.add(subnet, peer.node)
@@ -111,7 +124,8 @@ class PeerClaims:
 
     def remove(self, peer: Peer) -> None:
         """Forget a peer that was taken in."""
-        del self._nodes[peer.node], self._vteps[peer.address]
+        self._nodes.remove(peer.node)
+        del self._vteps[peer.address]
         for subnet in peer.subnets:
             self.subnets.remove(subnet)
         for endpoint in peer.endpoints:
@@ -121,21 +135,24 @@ class PeerClaims:
         """Take in one more endpoint of a peer."""
         self._addresses.setdefault(endpoint.network, {})[endpoint.address] = node
         if endpoint.mac:
-            holders = self._macs.setdefault((endpoint.network, endpoint.mac), [])
-            holders.append((node, endpoint.address.version))
+            self._macs.setdefault((endpoint.network, endpoint.mac), []).append((node, endpoint.address))
 
     def remove_endpoint(self, node: str, endpoint: RemoteEndpoint) -> None:
         """Forget an endpoint of a peer."""
         del self._addresses[endpoint.network][endpoint.address]
         if endpoint.mac:
             holders = self._macs[endpoint.network, endpoint.mac]
-            holders.remove((node, endpoint.address.version))
+            holders.remove((node, endpoint.address))
             if not holders:
                 del self._macs[endpoint.network, endpoint.mac]
 
     def addresses_of(self, network: str) -> Mapping[Address, str]:
         """Return the endpoints of a network: the node that has each address."""
         return self._addresses.get(network, {})
+
+    def node_at(self, address: Address) -> str | None:
+        """Return the node whose VTEP has an address."""
+        return self._vteps.get(address)
 
     def holder_of(self, network: str, address: Address) -> str | None:
         """Say who of the others has an address: "node2", or "10.20.2.0/24 of node2"; None if nobody has."""
@@ -150,63 +167,72 @@ class PeerClaims:
         holders = self._macs.get((network, mac))
         return holders[0][0] if holders else None
 
+    def holders(self, endpoint: RemoteEndpoint) -> Iterator[Holder]:
+        """Yield who has an endpoint's address or MAC."""
+        network, address, mac = endpoint.network, endpoint.address, endpoint.mac
+        if (port := self.own.addresses.get((network, address))) is not None:
+            yield Holder("address", f"our port {port}", "", address)
+        if (node := self._addresses.get(network, {}).get(address)) is not None:
+            yield Holder("address", node, node, address)
+        if not mac:
+            return
+        if (port := self.own.macs.get((network, mac))) is not None:
+            yield Holder("mac", f"our port {port}", "", address)
+        for node, other in self._macs.get((network, mac), ()):
+            yield Holder("mac", node, node, other)
+
     def clashes(self, peer: Peer) -> Iterator[Clash]:
         """Yield what of a peer another has already, in the order of its fields."""
         if peer.node in self._nodes:
             yield Clash(("node",), "a name that no other peer has", peer.node)
-        if peer.address in self._vteps:
-            found = f"{peer.address}, which {self._vteps[peer.address]} has"
-            yield Clash(("address",), "an address that no other peer has", found)
+        if (node := self.node_at(peer.address)) is not None:
+            yield Clash(("address",), "an address that no other peer has", f"{peer.address}, which {node} has")
         for index, subnet in enumerate(peer.subnets):
-            yield from self._subnet_clashes(("subnets", index), subnet)
+            yield from (overlap(index, subnet, *other) for other in self.subnets.overlapping(subnet))
+            yield from self.own_clashes(index, subnet)
         for index, endpoint in enumerate(peer.endpoints):
-            yield from self.endpoint_clashes(("endpoints", index), peer.node, endpoint)
-        yield from _clashes_within(peer)
+            for holder in self.holders(endpoint):
+                if not _is_its_other_address(holder, peer.node, endpoint):
+                    yield held(index, endpoint, holder)
+        yield from clashes_within(peer)
 
-    def _subnet_clashes(self, where: Where, subnet: Subnet) -> Iterator[Clash]:
-        if (other := self.subnets.overlapping(subnet)) is not None:
-            found = f"{subnet}, which overlaps {other[0]} of {other[1]}"
-            yield Clash(where, "a subnet that overlaps no other peer's", found)
+    def own_clashes(self, index: int, subnet: Subnet) -> Iterator[Clash]:
+        """Yield that one of our ports is in a subnet, the one of that index."""
         if (port := self.own.within(subnet)) is not None:
-            yield Clash(where, "a subnet without addresses of our own", f"{subnet}, in which port {port} is")
-
-    def endpoint_clashes(self, where: Where, node: str, endpoint: RemoteEndpoint) -> Iterator[Clash]:
-        """Yield what of an endpoint at ``node`` another has already. One MAC may have an address of each family."""
-        network, address, mac = endpoint.network, endpoint.address, endpoint.mac
-        holder = self._addresses.get(network, {}).get(address)
-        if (port := self.own.addresses.get((network, address))) is not None:
-            holder = f"our port {port}"
-        if holder is not None:
-            yield Clash(
-                (*where, "address"), "an address that nothing else has", f"{address}, which {_again(holder, node)} has"
-            )
-        holder = None
-        for other, version in self._macs.get((network, mac), ()):
-            if other != node or version == address.version:
-                holder = other
-        if mac and (port := self.own.macs.get((network, mac))) is not None:
-            holder = f"our port {port}"
-        if holder is not None:
-            yield Clash(
-                (*where, "mac"), "a MAC that nothing else has", f"{mac.hex(':')}, which {_again(holder, node)} has"
-            )
+            found = f"{subnet}, in which port {port} is"
+            yield Clash(("subnets", index), "a subnet without addresses of our own", found)
 
 
-def _again(holder: str, node: str) -> str:
-    return "another endpoint of the peer" if holder == node else holder
+def overlap(index: int, subnet: Subnet, other: Subnet, node: str) -> Clash:
+    """Return that a peer's subnet, the one of that index, overlaps another's."""
+    found = f"{subnet}, which overlaps {other} of {node}"
+    return Clash(("subnets", index), "a subnet that overlaps no other peer's", found)
 
 
-def _clashes_within(peer: Peer) -> Iterator[Clash]:
-    """Yield what a peer says twice."""
+def held(index: int, endpoint: RemoteEndpoint, holder: Holder) -> Clash:
+    """Return that a field of a peer's endpoint, the one of that index, is another's."""
+    article, value = ("an address", endpoint.address) if holder.field == "address" else ("a MAC", endpoint.mac.hex(":"))
+    found = f"{value}, which {holder.name} has"
+    return Clash(("endpoints", index, holder.field), f"{article} that nothing else has", found)
+
+
+def clashes_within(peer: Peer) -> Iterator[Clash]:
+    """Yield what a peer says twice. One MAC may have an address of each family."""
     seen = PeerClaims()
     for index, subnet in enumerate(peer.subnets):
-        if (other := seen.subnets.overlapping(subnet)) is not None:
-            found = f"{subnet}, which overlaps {other[0]}"
+        others = [str(other) for other, _ in seen.subnets.overlapping(subnet)]
+        if others:
+            found = f"{subnet}, which overlaps {' and '.join(others)}"
             yield Clash(("subnets", index), "subnets that do not overlap", found)
         else:
             seen.subnets.add(subnet, peer.node)
     for index, endpoint in enumerate(peer.endpoints):
-        clashes = list(seen.endpoint_clashes(("endpoints", index), peer.node, endpoint))
-        yield from clashes
-        if not clashes:
+        holders = [one for one in seen.holders(endpoint) if not _is_its_other_address(one, peer.node, endpoint)]
+        for holder in holders:
+            yield held(index, endpoint, holder._replace(name="another endpoint of the peer"))
+        if not holders:
             seen.add_endpoint(peer.node, endpoint)
+
+
+def _is_its_other_address(holder: Holder, node: str, endpoint: RemoteEndpoint) -> bool:
+    return holder.field == "mac" and holder.node == node and holder.address.version != endpoint.address.version

@@ -74,6 +74,19 @@ def write_rules(
         rules.static_port[n] = port
 
 
+def allow_macs(rules: Any, first: int, max_macs: int) -> None:
+    """Write how many MACs may be learned at every place from ``first`` on into a copy not in force."""
+    rules.ports["max_macs"][first:] = max_macs
+
+
+def void_place(head: Any, copies: Any, place: int) -> None:
+    """Let nothing count any more that was learned at a place, in both copies; precondition as ``begin_epoch``'s."""
+    epoch = (int(copies[0].ports[place].epoch) + 1) % EPOCHS
+    begin_epoch(head, place, epoch)
+    for rules in copies:
+        rules.ports[place].epoch = epoch
+
+
 def read_epochs(rules: Any) -> dict[int, int]:
     """Return the epochs of all ports that are beyond their first."""
     epochs = rules["ports"]["epoch"]

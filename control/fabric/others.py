@@ -1,0 +1,104 @@
+"""The other nodes of a fabric: what is known of them, and its tables, the one always as the other says.
+
+What the configuration file says of them is one source of several. As long as the ground is the same (ground.py), a
+change is made in place, at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from control.errors import UserError
+from control.fabric.ground import Ground, ground_of
+from control.fabric.peers import PeerTables, Routes
+from control.fabric.plan import Plan
+from control.fabric.router import Router
+from control.fabric.routes import PlannedRoute
+from control.model import Configuration, Subnet
+from control.overlay.store import PeerPlan, PeerStore
+from dataplane.fdb.build import void_place
+from dataplane.vector import MAX_PORTS
+
+FILE = "file"
+"""The source that the configuration file is."""
+
+
+class OtherNodes:
+    """Writes what the agent writes of peers into a ``State``, with the routes to them."""
+
+    def __init__(self, state: Any, router: Router) -> None:
+        self.store = PeerStore()
+        self.tables = PeerTables(state, router)
+        self._state = state
+
+    def feed(self, plan: PeerPlan) -> None:
+        """Make what is planned so. UserError, and all is as it was, if the tables cannot hold it."""
+        gone = self.tables.change(plan.changes)
+        self.store.take_in(plan)
+        for number in gone:
+            self._forget(number)
+
+    def void_learned(self) -> None:
+        """Let nothing count any more that frames taught of where addresses are behind other nodes."""
+        for number in self.tables.writer.peers:
+            self._forget(number)
+
+    def feed_file(self, configuration: Configuration, now_s: float) -> None:
+        """Let the file's peers be those of a configuration; errors as ``feed``."""
+        peers = () if configuration.overlay is None else configuration.overlay.peers
+        self.feed(self.store.plan_source(FILE, peers, now_s))
+
+    def settle(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], now_s: float) -> Routes:
+        """Stand on the ground of a plan, with the peers of its configuration; ``base`` are the routes without theirs.
+
+        Returns the routes with theirs, for the caller to write. UserError, and all is as it was, if the tables cannot
+        hold it.
+        """
+        self.store.set_own(plan.configuration.ports)
+        if ground_of(plan) == self.tables.ground:
+            self.feed_file(plan.configuration, now_s)
+            self.tables.base = base
+        else:
+            self._move(plan, base, now_s)
+        return self.tables.all_routes()
+
+    def take_over(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], fed: Iterable[PeerPlan]) -> Routes:
+        """Begin with what another agent left in the tables, where ``fed`` was known besides; returns as ``settle``."""
+        self.store.set_own(plan.configuration.ports)
+        for each in fed:
+            self.store.take_in(each)
+        self.tables.take_over(ground_of(plan), base, self.store.known.values())
+        return self.tables.all_routes()
+
+    def mend(self) -> None:
+        """Have the tables hold what is known, and nothing else, whatever an agent before this one left."""
+        self._write(self.tables.ground, self.tables.base)
+
+    def _move(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], now_s: float) -> None:
+        overlay = plan.configuration.overlay
+        ground_before, base_before, peers_before = self.tables.ground, self.tables.base, self.store.peers_of(FILE)
+        self.store.take_in(self.store.plan_source(FILE, () if overlay is None else overlay.peers, now_s))
+        try:
+            self._write(ground_of(plan), base)
+        except UserError:
+            self.store.take_in(self.store.plan_source(FILE, peers_before, now_s))
+            self._write(ground_before, base_before)
+            raise
+
+    def _write(self, ground: Ground, base: Mapping[Subnet, PlannedRoute]) -> None:
+        for number in self.tables.settle(ground, base, self.store.known.values()):
+            self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        """Let nothing count any more that was learned of a peer: its number will be another's."""
+        void_place(self._state.fdb_head[0], self._state.fdb_rules, MAX_PORTS + number)
+
+
+def only_peers_differ(before: Configuration, after: Configuration) -> bool:
+    """Whether nothing but the peers is another."""
+    return before.overlay is not None and _without_peers(before) == _without_peers(after)
+
+
+def _without_peers(configuration: Configuration) -> Configuration:
+    overlay = configuration.overlay
+    return replace(configuration, overlay=None if overlay is None else replace(overlay, peers=()))
