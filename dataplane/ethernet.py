@@ -1,6 +1,6 @@
 """Changing a frame's Ethernet header in place: its addresses, its VLAN tag."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -8,11 +8,27 @@ from dataplane.jit import inlined, kernel
 from dataplane.memory import load_u16_be, store_u16_be, store_u32, store_u64
 from dataplane.vector import SLOT_BYTES
 from dataplane.virtio import move_headers
-from dataplane.wire import TYPE_VLAN, VLAN_TAG_BYTES, VLAN_TYPE
+from dataplane.wire import ETHERNET_BYTES, TYPE_SERVICE_VLAN, TYPE_VLAN, VLAN_TAG_BYTES, VLAN_TYPE
 
+TAGS_LOOKED_THROUGH: Final = 4
 _ADDRESSES_BYTES = 12
 _SOURCE_HIGH = np.uint64(48)
 _SOURCE_LOW = np.uint64(16)
+
+
+@inlined
+def skip_tags(vector: Any, heads: Any, i: int) -> tuple[Any, Any, Any]:
+    """Return the type, the byte and the length of frame ``i``'s payload behind its VLAN tags, as many as a receiver may
+    look through."""
+    at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
+    payload = np.int64(vector.length[i]) - ETHERNET_BYTES
+    ether_type = np.int64(vector.ether_type[i])
+    for _ in range(TAGS_LOOKED_THROUGH):
+        if ether_type in (TYPE_VLAN, TYPE_SERVICE_VLAN) and payload >= VLAN_TAG_BYTES:
+            ether_type = np.int64(load_u16_be(heads, at + VLAN_TAG_BYTES - 2))
+            at += VLAN_TAG_BYTES
+            payload -= VLAN_TAG_BYTES
+    return ether_type, at, payload
 
 
 @inlined

@@ -1,6 +1,6 @@
 """The packet's way. Read this first.
 
-    rx  ->  parse  ->  admit  ->  forward or route  ->  tx
+    rx  ->  parse  ->  decap  ->  admit  ->  forward or route  ->  tx
 
 A port puts frames into a vector (``ports/``); ``carry_vector`` decides what becomes of each; a port takes out what is
 queued for it; ``settle_vector`` counts. One direction, no loops back. A stage is a compiled function over the whole
@@ -23,6 +23,7 @@ from dataplane.jit import expanded, kernel
 from dataplane.parse.kernels import parse_frames
 from dataplane.router.kernels import decide_frames
 from dataplane.state import Tables
+from encap.tunnel.kernels import decap_frames
 
 
 @expanded
@@ -38,10 +39,13 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
     overlay, remotes = state.overlay[copy], state.remotes[0]
     tables = Tables(state.admit[copy], state.storms[0], fdb, state.forward[copy], state.switches[0], overlay, remotes)
 
-    parse_frames(vector, arena.heads)
-    admit_frames(vector, arena.heads, tables.admit, tables.storms)
     router = state.routers[worker]
     router.in_force = copy
+
+    parse_frames(vector, arena.heads)
+    if overlay.is_on:
+        decap_frames(vector, arena, tables, router, state.port_counters[worker])
+    admit_frames(vector, arena.heads, tables.admit, tables.storms)
     if state.interfaces[copy].routes:
         decide_frames(vector, arena, tables, router, egress)
     else:

@@ -66,3 +66,21 @@ def move_headers(heads: Any, slot: int, by: int) -> None:
     if heads[slot] & NEEDS_CHECKSUM or heads[slot + GSO_TYPE] != 0:
         store_u16(heads, slot + CHECKSUM_FROM, np.uint16(np.int64(load_u16(heads, slot + CHECKSUM_FROM)) + by))
         store_u16(heads, slot + HEADER_LENGTH, np.uint16(np.int64(load_u16(heads, slot + HEADER_LENGTH)) + by))
+
+
+@kernel
+def pull_headers(heads: Any, slot: int, by: int) -> bool:
+    """Follow headers that lost their first ``by`` bytes; False if the device left something to be done among those.
+
+    Then nothing is left to be done that counts; a superframe has become none.
+    """
+    if heads[slot] & NEEDS_CHECKSUM == 0 and heads[slot + GSO_TYPE] == 0:
+        return True
+    begin = np.int64(load_u16(heads, slot + CHECKSUM_FROM))
+    if begin < by:
+        clear_virtio(heads, slot)
+        return False
+    headers: Any = np.int64(load_u16(heads, slot + HEADER_LENGTH))
+    store_u16(heads, slot + CHECKSUM_FROM, np.uint16(begin - by))
+    store_u16(heads, slot + HEADER_LENGTH, np.uint16(max(headers - by, 0)))
+    return True

@@ -11,6 +11,13 @@ Ethernet II (IEEE 802.3), with one IEEE 802.1Q tag::
      | dst  | src  | 8100 | TCI  | type | payload        TCI: PCP 3 bits, DEI 1 bit, VID 12 bits
      +------+------+------+------+------+---------
 
+VXLAN (RFC 7348 section 5), behind UDP, with the group policy extension (draft-smith-vxlan-group-policy)::
+
+     0       1      2       4             7     8
+     +-------+------+-------+-------------+-----+--------------------
+     | flags | 0    | group | VNI         | 0   | Ethernet, inner …        flags: I 08, there is a VNI; G 80, a group
+     +-------+------+-------+-------------+-----+--------------------
+
 A MAC address in a column is a uint64 whose lowest byte is the first byte on the wire, so that the group bit is bit 0.
 """
 
@@ -113,11 +120,25 @@ TCP_PSH: Final = 0x08
 TCP_ACK: Final = 0x10
 TCP_CWR: Final = 0x80
 UDP_BYTES: Final = 8
+UDP_DESTINATION: Final = 2
 UDP_LENGTH: Final = 4
 UDP_CHECKSUM: Final = 6
 SCTP_BYTES: Final = 12
 SCTP_TAG: Final = 4
 SCTP_CHECKSUM: Final = 8
+
+# VXLAN, and what it costs with all that is before it.
+VXLAN_BYTES: Final = 8
+VXLAN_FLAGS: Final = 0
+VXLAN_GROUP: Final = 2
+VXLAN_VNI: Final = 4
+VXLAN_HAS_VNI: Final = 0x08
+VXLAN_HAS_GROUP: Final = 0x80
+VXLAN_OVERHEAD4: Final = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES + VXLAN_BYTES
+VXLAN_OVERHEAD6: Final = ETHERNET_BYTES + IPV6_BYTES + UDP_BYTES + VXLAN_BYTES
+VXLAN_FIRST_PORT: Final = 49152
+VXLAN_PORTS: Final = 16384
+"""Source ports of the outer UDP header: the dynamic ones (RFC 7348 section 5, RFC 6335)."""
 
 # ICMP (RFC 792) and ICMPv6 (RFC 4443).
 ICMP_BYTES: Final = 8

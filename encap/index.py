@@ -6,6 +6,7 @@ import numpy as np
 
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
+from dataplane.memory import prefetch
 from dataplane.vector import NO_PEER
 from encap.tables import ABSENT, ADDRESS, EMPTY, ENTRIES, LINK, PEER_SHIFT, PROBE_LIMIT, VNI_SLOTS, VTEP
 
@@ -22,10 +23,16 @@ def fold_key(high: Any, low: Any, tag: Any) -> Any:
     return low ^ ((high << _ROTATED) | (high >> _REST)) ^ (tag << _TAG_SHIFT)
 
 
+@inlined
+def home_of(remotes: Any, high: Any, low: Any, tag: Any) -> Any:
+    """Return the entry at which a look-up of a key begins."""
+    return np.int64(bucket_of(fold_key(high, low, tag), remotes.multiplier, remotes.shift))
+
+
 @kernel
 def find_entry(remotes: Any, high: Any, low: Any, tag: Any) -> Any:
     """Return the value (uint64) of a key, ABSENT if there is none."""
-    home = np.int64(bucket_of(fold_key(high, low, tag), remotes.multiplier, remotes.shift))
+    home = home_of(remotes, high, low, tag)
     for step in range(PROBE_LIMIT):
         entry = remotes.entry[(home + step) & (ENTRIES - 1)]
         found = entry.tag
@@ -48,6 +55,18 @@ def peer_of(value: Any) -> Any:
 def mac_of(value: Any) -> Any:
     """Return the MAC (uint64, as columns hold it) of an entry's value, 0 if it is not known."""
     return value & _MAC_MASK
+
+
+@inlined
+def prefetch_link(remotes: Any, domain: Any, mac: Any) -> None:
+    """Ask the caches for what ``find_link`` will read."""
+    prefetch(remotes.entry, home_of(remotes, _NONE, mac, LINK | np.uint64(domain)))
+
+
+@inlined
+def prefetch_address(remotes: Any, domain: Any, high: Any, low: Any) -> None:
+    """Ask the caches for what ``find_address`` will read."""
+    prefetch(remotes.entry, home_of(remotes, high, low, ADDRESS | np.uint64(domain)))
 
 
 @inlined

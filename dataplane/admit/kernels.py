@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.admit.tables import BROADCAST, CHECK_ADDRESSES, CHECK_MAC, ENCAPSULATED, MULTICAST, TRANSPARENT, TRUNK
 from dataplane.drop import drop
-from dataplane.ethernet import strip_tag
+from dataplane.ethernet import skip_tags, strip_tag
 from dataplane.jit import kernel
 from dataplane.memory import load_u16_be, load_u32_be, load_u64, load_u64_be
 from dataplane.token_bucket import take_token
@@ -47,7 +47,6 @@ from dataplane.wire import (
     VLAN_TCI,
 )
 
-TAGS_LOOKED_THROUGH = 4
 _ZERO = np.uint64(0)
 _LINK_LOCAL_PREFIX = np.uint64(0xFE80 >> 6)
 _LINK_LOCAL_SHIFT = np.uint64(54)
@@ -121,15 +120,8 @@ def check_source(vector: Any, heads: Any, port: Any, i: int) -> bool:
         return False
     if port.checks & CHECK_ADDRESSES == 0:
         return True
-    at = vector.head_at[i] + ETHERNET_BYTES
-    payload = np.int64(vector.length[i]) - ETHERNET_BYTES
-    ether_type = vector.ether_type[i]
     # A receiver looks through tags (at least through priority tags), and so does the check.
-    for _ in range(TAGS_LOOKED_THROUGH):
-        if ether_type in (TYPE_VLAN, TYPE_SERVICE_VLAN) and payload >= VLAN_TAG_BYTES:
-            ether_type = load_u16_be(heads, at + VLAN_TAG_BYTES - 2)
-            at += VLAN_TAG_BYTES
-            payload -= VLAN_TAG_BYTES
+    ether_type, at, payload = skip_tags(vector, heads, i)
     if ether_type in (TYPE_VLAN, TYPE_SERVICE_VLAN):
         owned = False
     elif ether_type == TYPE_ARP:

@@ -1,0 +1,1 @@
+"""The overlay's kernels: tables, headers and the two stages."""
