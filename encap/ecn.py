@@ -83,7 +83,7 @@ def mark_packet(vector: Any, heads: Any, i: int, outer: Any) -> bool:
 @kernel
 def write_class(vector: Any, heads: Any, i: int, traffic_class: int) -> None:
     """Give the IP packet of frame ``i`` a traffic class."""
-    at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
+    at: Any = np.int64(vector.head_at[i]) + ETHERNET_BYTES
     before: Any = np.int64(load_u16_be(heads, at))
     if vector.ether_type[i] == TYPE_IPV6:
         kept: Any = before & ~(_CLASS_MASK << _CLASS6_SHIFT)

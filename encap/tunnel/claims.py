@@ -70,14 +70,15 @@ def mapped(heads: Any, at: Any) -> Any:
 def check_claims(vector: Any, heads: Any, tables: Any, router: Any, i: int) -> None:
     """Drop frame ``i``, which ``note_claims`` has met, if what it claims is another node's."""
     remotes, domain, peer = tables.remotes, vector.domain[i], np.int64(vector.remote[i])
-    if is_link_elsewhere(remotes, domain, vector.source_mac[i], peer):
+    is_elsewhere = is_link_elsewhere(remotes, domain, vector.source_mac[i], peer)
+    if is_elsewhere or (vector.ether_type[i] != TYPE_IPV4 and is_speaker_elsewhere(vector, heads, remotes, i)):
         drop(vector, i, SPOOFED_MAC)
         return
-    if is_address_elsewhere(remotes, router, domain, vector.source_high[i], vector.source_low[i], peer):
+    is_elsewhere = is_address_elsewhere(remotes, router, domain, vector.source_high[i], vector.source_low[i], peer)
+    if is_elsewhere or (
+        vector.ether_type[i] != TYPE_IPV4 and is_advertised_elsewhere(vector, heads, tables, router, i)
+    ):
         drop(vector, i, SPOOFED_ADDRESS)
-        return
-    if vector.ether_type[i] != TYPE_IPV4:
-        check_neighbourly(vector, heads, remotes, router, i)
 
 
 @inlined
@@ -106,16 +107,24 @@ def is_subnet_elsewhere(router: Any, domain: Any, high: Any, low: Any, peer: Any
 
 
 @kernel
-def check_neighbourly(vector: Any, heads: Any, remotes: Any, router: Any, i: int) -> None:
-    """Drop frame ``i`` if, as ARP or as a neighbour advertisement, it speaks for what is another node's."""
+def is_speaker_elsewhere(vector: Any, heads: Any, remotes: Any, i: int) -> bool:
+    """Whether frame ``i`` is ARP that names the MAC of another node's endpoint as its sender's."""
     ether_type, at, held = skip_tags(vector, heads, i)
-    domain, peer = vector.domain[i], np.int64(vector.remote[i])
-    if ether_type == TYPE_ARP and held >= ARP_BYTES:
-        if is_link_elsewhere(remotes, domain, load_u64(heads, at + ARP_SENDER_MAC) & MAC_MASK, peer):
-            drop(vector, i, SPOOFED_MAC)
-    elif ether_type == TYPE_IPV6 and held >= IPV6_BYTES + _ADVERTISED_END:
-        icmp = at + IPV6_BYTES
-        if heads[at + IPV6_NEXT_HEADER] == PROTOCOL_ICMPV6 and heads[icmp] == NEIGHBOUR_ADVERTISEMENT:
-            high, low = load_u64_be(heads, icmp + _ADVERTISED), load_u64_be(heads, icmp + _ADVERTISED + 8)
-            if is_address_elsewhere(remotes, router, domain, high, low, peer):
-                drop(vector, i, SPOOFED_ADDRESS)
+    if ether_type != TYPE_ARP or held < ARP_BYTES:
+        return False
+    sender = load_u64(heads, at + ARP_SENDER_MAC) & MAC_MASK
+    return is_link_elsewhere(remotes, vector.domain[i], sender, np.int64(vector.remote[i]))
+
+
+@kernel
+def is_advertised_elsewhere(vector: Any, heads: Any, tables: Any, router: Any, i: int) -> bool:
+    """Whether frame ``i`` is a neighbour advertisement about an address of another node's. Valid or not, it counts."""
+    ether_type, at, held = skip_tags(vector, heads, i)
+    if ether_type != TYPE_IPV6 or held < IPV6_BYTES + _ADVERTISED_END:
+        return False
+    icmp = at + IPV6_BYTES
+    if heads[at + IPV6_NEXT_HEADER] != PROTOCOL_ICMPV6 or heads[icmp] != NEIGHBOUR_ADVERTISEMENT:
+        return False
+    high, low = load_u64_be(heads, icmp + _ADVERTISED), load_u64_be(heads, icmp + _ADVERTISED + 8)
+    peer = np.int64(vector.remote[i])
+    return is_address_elsewhere(tables.remotes, router, vector.domain[i], high, low, peer)

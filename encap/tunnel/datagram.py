@@ -99,7 +99,7 @@ def reason_against_datagram(vector: Any, arena: Any, i: int, udp: int) -> int:
         held = np.int64(load_u16_be(heads, packet + IPV6_PAYLOAD_LENGTH))
     else:
         held = np.int64(load_u16_be(heads, packet + IPV4_TOTAL_LENGTH)) - header
-    length = np.int64(load_u16_be(heads, at + udp + UDP_LENGTH))
+    length: Any = np.int64(load_u16_be(heads, at + udp + UDP_LENGTH))
     if length < _LEAST or length > held or held > np.int64(vector.length[i]) - udp:
         return VXLAN_TRUNCATED
     if not is_ipv6 and fold(sum_bytes(heads, packet, header)) != _WHOLE_SUM:
@@ -109,7 +109,7 @@ def reason_against_datagram(vector: Any, arena: Any, i: int, udp: int) -> int:
     if load_u16_be(heads, at + udp + UDP_CHECKSUM) == 0 or is_vouched_for:
         return SOUND
     addresses, count = (IPV6_SOURCE, 32) if is_ipv6 else (IPV4_SOURCE, 8)
-    in_head = min(length, np.int64(vector.head_length[i]) - udp)
+    in_head: Any = min(length, np.int64(vector.head_length[i]) - udp)
     total = sum_bytes(heads, packet + addresses, count) + np.uint64(length + PROTOCOL_UDP)
     total += sum_split(heads, at + udp, in_head, arena.tails, i * SPILL_BYTES, length - in_head)
     return SOUND if fold(total) == _WHOLE_SUM else VXLAN_CHECKSUM
