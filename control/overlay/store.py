@@ -25,7 +25,7 @@ EndpointKey = tuple[str, Address]
 
 class PeerChange(NamedTuple):
     """One node: what it was and is, but for its endpoints, None where it is not there; and which endpoints it has no
-    longer and has now. An endpoint of which something is another goes and comes."""
+    longer and has now. An endpoint of which something is another goes and comes; all do where the node's address is."""
 
     node: str
     before: Peer | None
@@ -166,8 +166,9 @@ class PeerStore:
         before = present.head
         head = before if head == before else head
         wanted = {(each.network, each.address): each for each in peer.endpoints}
-        gone = tuple(each for key, each in present.endpoints.items() if wanted.get(key) != each)
-        come = tuple(each for key, each in wanted.items() if present.endpoints.get(key) != each)
+        held_now = present.endpoints if before.address == head.address else {}
+        gone = tuple(each for key, each in present.endpoints.items() if not held_now or wanted.get(key) != each)
+        come = tuple(each for key, each in wanted.items() if held_now.get(key) != each)
         return PeerChange(peer.node, before, head, gone, come) if gone or come or head is not before else None
 
     def _with_takings(self, change: PeerChange, peer: Peer, source: str) -> tuple[PeerChange, ...]:
