@@ -300,14 +300,15 @@ class RemotesWriter:
         words[number // 64] = word ^ bit
         self.remotes.members[domain] = int(self.remotes.members[domain]) + (1 if is_member else -1)
 
-    def _home(self, key: Key) -> int:
+    def home_of(self, key: Key) -> int:
+        """Return where the look-up of a key begins."""
         tag, high, low = key
         rotated = (high << _ROTATED | high >> 64 - _ROTATED) & _WORD
         folded = low ^ rotated ^ (tag << _TAG_SHIFT & _WORD)
         return (folded * self._multiplier & _WORD) >> self._shift
 
     def _insert(self, key: Key, value: int) -> None:
-        words, home = self._words, self._home(key)
+        words, home = self._words, self.home_of(key)
         for step in range(PROBE_LIMIT):
             slot = (home + step) % ENTRIES
             at = slot * _WORDS_AN_ENTRY

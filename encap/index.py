@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
-from dataplane.memory import prefetch
+from dataplane.memory import load_acquire, prefetch
 from dataplane.vector import NO_PEER
 from encap.tables import ABSENT, ADDRESS, EMPTY, ENTRIES, LINK, PEER_SHIFT, PROBE_LIMIT, VNI_SLOTS, VTEP
 
@@ -39,7 +39,7 @@ def find_entry(remotes: Any, high: Any, low: Any, tag: Any) -> Any:
         if found == EMPTY:
             return ABSENT
         if found == tag and entry.low == low and entry.high == high:
-            value = entry.value
+            value = load_acquire(entry.value, 0)  # So that the key is indeed read again.
             if entry.tag == tag and entry.low == low and entry.high == high:
                 return value
     return ABSENT

@@ -108,7 +108,7 @@ PEER_SHIFT: Final = np.uint64(48)
 ABSENT: Final = np.uint64(0)
 """The value of no entry: peer 0 is nobody."""
 
-ENTRY_DTYPE: Final = np.dtype([("tag", "u8"), ("high", "u8"), ("low", "u8"), ("value", "u8")], align=True)
+ENTRY_DTYPE: Final = np.dtype([("tag", "u8"), ("high", "u8"), ("low", "u8"), ("value", "u8", (1,))], align=True)
 ENDPOINTS: Final = 65536
 """How many endpoints the index holds, each with a MAC and an address."""
 ENTRIES: Final = 4 * ENDPOINTS

@@ -4,6 +4,7 @@ kernels, and a reader beside it meets whole entries only."""
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from random import Random
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dataplane.jit import kernel
+from dataplane.jit import JIT_DISABLED, kernel
 from dataplane.vector import MAX_PEERS
 from encap.build import (
     Address,
@@ -185,14 +186,13 @@ def test_settling_touches_only_what_is_another() -> None:
 def test_an_endpoint_without_room_is_refused_and_the_others_stay() -> None:
     made = crowded(remotes(), 2)
     writer = RemotesWriter(made, AtOnce())
-    for n in range(PROBE_LIMIT + 2):
-        before = made.tobytes()
-        try:
-            writer.put(key_at(n), entry_value(1))
-        except TableFullError as error:
-            assert str(error) == f"no room for one more among {n} addresses at other nodes"
-            break
-    assert PROBE_LIMIT <= n <= PROBE_LIMIT + 1
+    for n in range(PROBE_LIMIT):
+        writer.put(key_at(n), entry_value(1))
+    with suppress(TableFullError):  # The second of the two homes reaches one place further than the first.
+        writer.put(key_at(PROBE_LIMIT), entry_value(1))
+    before = made.tobytes()
+    with pytest.raises(TableFullError, match=f"no room for one more among {len(writer)} addresses at other nodes"):
+        writer.put(next(key for n in range(100, 200) if writer.home_of(key := key_at(n)) == 0), entry_value(1))
     assert made.tobytes() == before
 
 
@@ -292,6 +292,7 @@ def watch(made: Any, domain: int, macs: Any, seen: Any, stop: Any) -> int:
     return wrong
 
 
+@pytest.mark.skipif(JIT_DISABLED, reason="as Python a look-up takes as long as many changes, and a place comes round")
 def test_a_reader_beside_the_writer_meets_whole_entries_only(seed: int) -> None:
     """All MACs want the same few places, so that each place is now one's, now another's."""
     random, made = Random(seed), crowded(remotes(), 2)

@@ -156,7 +156,10 @@ def test_nothing_is_taken_from_us() -> None:
     store = PeerStore()
     store.set_own([port("web", "red", addresses=(ip_interface("10.20.2.5/16"),), mac=endpoint(2, 5).mac)])
     assert mistakes(store, peer(2, endpoint(2, 5))) == [
-        "peer node2: subnets[0]: expected a subnet without addresses of our own, found 10.20.2.0/24, in which port web is",
+        (
+            "peer node2: subnets[0]: expected a subnet without addresses of our own, "
+            "found 10.20.2.0/24, in which port web is"
+        ),
         (
             "peer node2: endpoints[0].address: expected an address that nothing else has, "
             "found 10.20.2.5, which our port web has"
