@@ -8,17 +8,13 @@ import os
 import select
 import socket
 import time
-from typing import Any
 
-import numba
-from numba.core import event
-
-from dataplane.jit import JIT_DISABLED, KERNELS
 from dataplane.shm import LayoutError
 from dataplane.state import attach_state
+from dataplane.worker.compiling import compile_loop
 from dataplane.worker.devices import KINDS, Devices
 from dataplane.worker.kernels import CONTROL_READY, DEVICE_FAILED, INTERRUPTED, run_worker
-from dataplane.worker.lane import Lane, make_lane
+from dataplane.worker.lane import make_lane
 from dataplane.worker.messages import (
     AgentGoneError,
     Message,
@@ -35,35 +31,6 @@ PORTS_PER_MESSAGE = 64
 AGENT_PATIENCE_S = 5.0
 """How long an agent may let a full socket stand before it counts as gone: packets wait meanwhile."""
 OPERATIONS = ("attach", "open_port", "close_port", "hand_over", "stop")
-
-
-class CompileReporter(event.Listener):
-    """Tells of every kernel that numba begins to compile or to load."""
-
-    def __init__(self, tell: Any) -> None:
-        self.tell = tell
-        self.done = 0
-
-    def on_start(self, happening: event.Event) -> None:
-        self.done += 1
-        self.tell(
-            {
-                "op": "compiling",
-                "done": min(self.done, len(KERNELS)),
-                "total": len(KERNELS),
-                "kernel": happening.data["dispatcher"].py_func.__name__,
-            }
-        )
-
-    def on_end(self, happening: event.Event) -> None:
-        pass
-
-
-def compile_loop(lane: Lane) -> None:
-    """Compile the loop, or load it from the cache; with the JIT off there is nothing to do."""
-    if not JIT_DISABLED:
-        loop: Any = run_worker
-        loop.compile((numba.typeof(lane),))
 
 
 def readable(sockets: list[socket.socket], patience_ms: int | None) -> list[socket.socket]:
@@ -180,8 +147,7 @@ class Service:
             raise MessageError(f"attach: expected tables for worker {self.lane.worker}, found {workers} workers")
         self.memory_fd = descriptors.pop(0)
         self.lane = self.lane._replace(state=state)
-        with event.install_listener("numba:compile", CompileReporter(self.tell)):
-            compile_loop(self.lane)
+        compile_loop(self.lane, self.tell)
         self.tell({"op": "ready", "pid": os.getpid(), "load_s": round(time.monotonic() - started, 3)})
 
     def open_port(self, message: Message, descriptors: list[int]) -> None:
