@@ -10,6 +10,7 @@ COMMANDS = (
     ("benchmarks.start",),
     ("benchmarks.load_captures",),
     ("benchmarks.routes",),
+    ("benchmarks.superframes",),
 )
 
 

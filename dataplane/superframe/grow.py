@@ -7,8 +7,9 @@ import numpy as np
 from dataplane.checksum import fold, sum_bytes
 from dataplane.icmp.headers import write_checksum
 from dataplane.jit import inlined, kernel
-from dataplane.memory import copy_bytes, load_u16_be, load_u64, store_u16, store_u16_be
+from dataplane.memory import copy_bytes, load_u16_be, store_u16, store_u16_be
 from dataplane.originate import set_lengths
+from dataplane.superframe.compare import has_same_headers
 from dataplane.superframe.read import addresses_at
 from dataplane.superframe.tables import MAX_DATAGRAMS, MAX_PACKET
 from dataplane.vector import SLOT_BYTES, SPILL_BYTES
@@ -28,18 +29,14 @@ from dataplane.wire import (
     IPV4_CHECKSUM,
     IPV4_DONT_FRAGMENT,
     IPV4_FRAGMENT,
-    IPV4_SOURCE,
     IPV4_TOTAL_LENGTH,
     IPV6_BYTES,
-    IPV6_NEXT_HEADER,
     IPV6_PAYLOAD_LENGTH,
     PROTOCOL_TCP,
     PROTOCOL_UDP,
-    TCP_ACKNOWLEDGEMENT,
     TCP_CHECKSUM,
     TCP_FLAGS,
     TCP_PSH,
-    TCP_WINDOW,
     UDP_CHECKSUM,
     UDP_LENGTH,
 )
@@ -78,7 +75,7 @@ def continues(opened: Any, heads: Any, at: int, data: Any, segment: Any) -> bool
         return False
     if opened.is_tcp and segment.sequence != (opened.sequence + opened.segment_bytes) & _SEQUENCE_MASK:
         return False
-    if not has_same_headers(heads, at, data, segment):
+    if not has_same_headers(heads, at, data, segment.at, segment):
         return False
     if opened.is_ipv6:
         return True
@@ -87,50 +84,6 @@ def continues(opened: Any, heads: Any, at: int, data: Any, segment: Any) -> bool
         return step == opened.step
     is_never_cut = load_u16_be(heads, at + opened.network_at + IPV4_FRAGMENT) & IPV4_DONT_FRAGMENT != 0
     return step == 1 or (step == 0 and is_never_cut)
-
-
-@kernel
-def has_same_headers(heads: Any, at: int, data: Any, segment: Any) -> bool:
-    """Whether the headers at byte ``at`` of the heads are a segment's, but for what differs from one to the next."""
-    other = segment.at
-    network, transport = segment.network_at, segment.transport_at
-    if not are_equal(heads, at, data, other, network):
-        return False
-    if segment.is_ipv6:
-        if not are_equal(heads, at + network, data, other + network, IPV6_PAYLOAD_LENGTH):
-            return False
-        begin = network + IPV6_NEXT_HEADER
-    else:
-        if not are_equal(heads, at + network, data, other + network, IPV4_TOTAL_LENGTH):
-            return False
-        fragment = network + IPV4_FRAGMENT
-        if not are_equal(heads, at + fragment, data, other + fragment, IPV4_CHECKSUM - IPV4_FRAGMENT):
-            return False
-        begin = network + IPV4_SOURCE
-    # The addresses, which the ports follow.
-    if not are_equal(heads, at + begin, data, other + begin, transport + 4 - begin):
-        return False
-    if not segment.is_tcp:
-        return True
-    acknowledgement = transport + TCP_ACKNOWLEDGEMENT
-    if not are_equal(heads, at + acknowledgement, data, other + acknowledgement, TCP_FLAGS - TCP_ACKNOWLEDGEMENT):
-        return False
-    window = transport + TCP_WINDOW
-    if not are_equal(heads, at + window, data, other + window, TCP_CHECKSUM - TCP_WINDOW):
-        return False
-    urgent = transport + TCP_CHECKSUM + 2
-    return are_equal(heads, at + urgent, data, other + urgent, segment.payload_at - urgent)
-
-
-@kernel
-def are_equal(one: Any, at: int, other: Any, other_at: int, count: int) -> bool:
-    """Whether two ranges of bytes are equal."""
-    difference = np.uint64(0)
-    for k in range(0, count & ~7, 8):
-        difference |= load_u64(one, at + k) ^ load_u64(other, other_at + k)
-    for k in range(count & ~7, count):
-        difference |= np.uint64(one[at + k] ^ other[other_at + k])
-    return difference == 0
 
 
 @kernel
