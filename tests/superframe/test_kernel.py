@@ -8,6 +8,7 @@ import fcntl
 import os
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface
@@ -15,7 +16,7 @@ from random import Random
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.l2 import Dot1Q
+from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from control.host.links import find_link
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.netns
 OURS = b"\x02\0\0\0\0\x03\x02\0\0\0\0\x02"
 """The MAC addresses of the tests' frames: the kernel sends some of its own too."""
 LONGEST = 70_000
+CSUM_AND_TSO = 0x01 | 0x02 | 0x04
 
 
 @dataclass
@@ -131,6 +133,54 @@ def test_linux_takes_what_we_merge_and_cuts_it_into_what_came(wire: Wire, header
     (merged,) = merge(frames, [b""] * len(frames))
     assert merged.is_superframe
     assert wire.carry(merged.virtio, merged.frame, len(frames)) == frames
+
+
+def test_what_a_socket_sends_is_cut_as_linux_cuts_it(wire: Wire) -> None:
+    """The superframe and its virtio-net header are of a sender's kernel, not of these tests."""
+    require_tools("ip")
+    with namespaces("sender") as (inside,):
+        tap = open_tap(inside.name, "eth0", mac=OURS[6:], addresses=[ip_interface("10.0.0.2/8")])
+        try:
+            fcntl.ioctl(tap.fd, TUNSETOFFLOAD, CSUM_AND_TSO)
+            inside.run("ip", "neigh", "add", "10.0.0.3", "lladdr", "02:00:00:00:00:03", "dev", "eth0")
+            with run_in_namespace(inside.name, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as sender:
+                virtio, frame = first_superframe(sender, tap.fd)
+        finally:
+            os.close(tap.fd)
+    ours = our_cut(as_given(virtio, frame))
+    assert len(ours) > 1
+    assert b"".join(bytes(Ether(each)[TCP].payload) for each in ours) == PAYLOAD[: len(frame) - 54]
+    assert wire.carry(virtio, frame, len(ours)) == ours
+
+
+def first_superframe(sender: socket.socket, fd: int) -> tuple[bytes, bytes]:
+    """Open a connection to nobody, whose part the test takes at the TAP ``fd``; send PAYLOAD; return the first
+    superframe and its virtio-net header."""
+    sender.setblocking(False)
+    sender.connect_ex(("10.0.0.3", 80))
+    syn = Ether(next(frame for _, frame in read_tcp(fd) if Ether(frame)[TCP].flags == "S"))
+    answer = TCP(sport=80, dport=syn[TCP].sport, seq=1, ack=syn[TCP].seq + 1, flags="SA", options=[("MSS", 1400)])
+    reply = Ether(dst=syn.src, src=syn.dst) / IP(src=syn[IP].dst, dst=syn[IP].src) / answer
+    os.write(fd, bytes(VNET_HEADER_BYTES) + bytes(reply))
+    _, writable, _ = select.select([], [sender], [], PATIENCE_S)
+    assert writable
+    assert sender.send(PAYLOAD) == len(PAYLOAD)
+    return next((virtio, frame) for virtio, frame in read_tcp(fd) if virtio[1])
+
+
+def read_tcp(fd: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the TCP segments that come out of a TAP, each with its virtio-net header."""
+    while True:
+        ready, _, _ = select.select([fd], [], [], PATIENCE_S)
+        assert ready
+        came = os.read(fd, LONGEST)
+        if TCP in Ether(came[VNET_HEADER_BYTES:]):
+            yield came[:VNET_HEADER_BYTES], came[VNET_HEADER_BYTES:]
+
+
+def as_given(virtio: bytes, frame: bytes) -> Superframe:
+    needs, kind, header, size, begin, field, _ = struct.unpack("<BBHHHHH", virtio)
+    return Superframe(frame, size, kind, needs, header, begin, field)
 
 
 def test_a_socket_gets_the_datagrams_of_a_merged_superframe() -> None:
