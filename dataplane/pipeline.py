@@ -20,6 +20,8 @@ from dataplane.forward.kernels import forward_frames
 from dataplane.generation.kernels import enter_generation, leave_generation
 from dataplane.generation.tables import COPIES
 from dataplane.jit import expanded, kernel
+from dataplane.neighbour.entries import note_neighbour_tick
+from dataplane.neighbour.tables import AWAY
 from dataplane.parse.kernels import parse_frames
 from dataplane.router.kernels import decide_frames
 from dataplane.state import Tables
@@ -68,7 +70,9 @@ def begin_burst(state: Any, worker: int) -> int:
 
 @kernel
 def rest(state: Any, worker: int) -> None:
-    """Say that ``worker`` uses no generation and holds no flow: it is about to sleep."""
+    """Say that ``worker`` uses no generation, holds no flow and has left no neighbour half done: it is about to
+    sleep."""
     leave_flows(state.flow_head[0], worker)
     leave_flows(state.mapping_head[0], worker)
+    note_neighbour_tick(state.neighbour_head[0], worker, AWAY)
     leave_generation(state.control[0], worker)

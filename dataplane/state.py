@@ -40,6 +40,7 @@ from dataplane.neighbour.tables import (
     NEIGHBOUR_RULES_DTYPE,
     initialize_neighbours,
     neighbour_buckets,
+    neighbour_entries,
 )
 from dataplane.parking.tables import PARKED_BYTES, PARKING_HEAD_DTYPE, PLACE_DTYPE
 from dataplane.parking.tables import PLACES as PARKING_PLACES
@@ -109,6 +110,7 @@ class State(NamedTuple):
     neighbour_rules: Any
     neighbour_head: Any
     neighbour_buckets: Any
+    neighbour_void: Any
     parking_head: Any
     parking_places: Any
     parking_tails: Any
@@ -211,6 +213,7 @@ def waiting_sections(parameters: dict[str, int]) -> Sections:
         "neighbour_rules": (NEIGHBOUR_RULES_DTYPE, (COPIES,)),
         "neighbour_head": (NEIGHBOUR_HEAD_DTYPE, (1,)),
         "neighbour_buckets": (NEIGHBOUR_BUCKET_DTYPE, (neighbour_buckets(parameters["neighbours"]),)),
+        "neighbour_void": (np.dtype(np.uint64), (neighbour_entries(parameters["neighbours"]),)),
         "parking_head": (PARKING_HEAD_DTYPE, (1,)),
         "parking_places": (PLACE_DTYPE, (PARKING_PLACES,)),
         "parking_tails": (np.dtype(np.uint8), (PARKED_BYTES,)),

@@ -155,7 +155,7 @@ def flush_neighbours(fabric: Fabric, address: object) -> Document:
         wanted = None if address is None else ip_address(str(address))
     except ValueError:
         raise UserError(f"address: expected one such as 10.10.0.2, found {address!r}", status=2) from None
-    return {"flushed": fabric.forget_neighbours(time.monotonic_ns(), wanted)}
+    return {"flushed": fabric.forget_neighbours(wanted)}
 
 
 def _chosen(fabric: Fabric, criteria: Mapping[str, str]) -> Iterator[tuple[FlowEntry, list[str]]]:

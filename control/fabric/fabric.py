@@ -45,7 +45,8 @@ from dataplane.fdb.tables import EPOCHS
 from dataplane.flow.build import Lapsed, declare_away, end_flows, flush_flows, is_there, kill_flow, read_flows
 from dataplane.fragment.build import write_lifetime
 from dataplane.generation.build import GenerationTimeoutError, activate, forget_worker, free_copy, wait_until_free
-from dataplane.neighbour.build import forget_neighbours, read_neighbours
+from dataplane.neighbour.build import forget_neighbours, leave_neighbours, read_neighbours
+from dataplane.neighbour.tables import Neighbours, view_neighbours
 from dataplane.parking.build import forget_parked
 from dataplane.state import Capacities, attach_state, create_state
 from dataplane.vector import MAX_PORTS
@@ -239,7 +240,7 @@ class Fabric:
         state.switches[0].link[self.left.ports] = 0
         state.switches[0].mirror[self.left.ports] = 0
         for domain in self.left.domains:
-            forget_neighbours(state.neighbour_head[0], state.neighbour_buckets, 0, domain)
+            forget_neighbours(self._neighbours(), domain)
         end_flows(state.flow_head[0], state.flow_records, self.left.lapsed)
         end_flows(state.mapping_head[0], state.mapping_records, self.left.lapsed)
         forget_parked(state.parking_head[0], state.parking_places, self.left.ports, self.left.domains)
@@ -290,6 +291,7 @@ class Fabric:
         forget_worker(self.state.control[0], worker)
         declare_away(self.state.flow_head[0], worker)
         declare_away(self.state.mapping_head[0], worker)
+        leave_neighbours(self.state.neighbour_head[0], worker)
 
     def port_counters(self) -> dict[str, PortCounters]:
         """Return every port's counters."""
@@ -360,16 +362,19 @@ class Fabric:
 
     def neighbours(self, now_ns: int) -> list[NeighbourEntry]:
         """Return the router's neighbours at ``now_ns``, by network and address."""
-        state, names = self.state, Names(self.plan)
-        rules = state.neighbour_rules[1 - free_copy(state.control[0])]
-        records = read_neighbours(state.neighbour_buckets, rules, tick_of(now_ns))
+        names, records = Names(self.plan), read_neighbours(self._neighbours(), tick_of(now_ns))
         entries = [neighbour_entry(record, names) for record in records if record.domain in names.of_domain]
         return sorted(entries, key=lambda each: (each.network, each.address.version, int(each.address)))
 
-    def forget_neighbours(self, now_ns: int, address: Address | None = None) -> int:
+    def forget_neighbours(self, address: Address | None = None) -> int:
         """Forget who has an address, or all neighbours, so that they are asked for anew; return how many."""
+        return forget_neighbours(self._neighbours(), address=address)
+
+    def _neighbours(self) -> Neighbours:
+        """Return the table of neighbours, by the rules in force."""
         state = self.state
-        return forget_neighbours(state.neighbour_head[0], state.neighbour_buckets, tick_of(now_ns), address=address)
+        rules = state.neighbour_rules[1 - free_copy(state.control[0])]
+        return view_neighbours(state.neighbour_head[0], state.neighbour_buckets, state.neighbour_void, rules)
 
     def close(self) -> None:
         """Give up the descriptor; the memory goes with its last user."""

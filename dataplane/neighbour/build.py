@@ -10,14 +10,12 @@ from dataplane.fdb.build import NANOSECONDS_PER_SECOND, ticks_of
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.neighbour.tables import (
     AT_ONCE,
-    CHANGES_MASK,
-    CHANGES_SHIFT,
+    AWAY,
     CHANGING,
     CLAIMED,
     DOMAIN_SHIFT,
     EMPTY,
     FAILED,
-    FORGOTTEN,
     INCOMPLETE,
     PROBE,
     REACHABLE,
@@ -25,6 +23,7 @@ from dataplane.neighbour.tables import (
     STALE,
     STATUS_MASK,
     UNUSED_TICKS,
+    Neighbours,
 )
 from dataplane.wire import MAC_MASK
 
@@ -58,11 +57,11 @@ def write_neighbour_rules(rules: Any, reachable_s: int) -> None:
     rules.reachable_ticks = ticks_of(reachable_s)
 
 
-def _present(buckets: Any) -> tuple[Any, Any]:
+def _present(neighbours: Neighbours) -> tuple[Any, Any]:
     """Return which slots hold entries, as indices, and all states as they were then."""
-    states = np.array(buckets["state"]).ravel()
-    status = states & STATUS_MASK
-    return np.flatnonzero(~np.isin(status, [EMPTY, CLAIMED, CHANGING, FORGOTTEN])), states
+    states = np.array(neighbours.buckets["state"]).ravel()
+    is_settled = ~np.isin(states & STATUS_MASK, [EMPTY, CLAIMED, CHANGING])
+    return np.flatnonzero(is_settled & (states != neighbours.void[1:])), states
 
 
 def _address(high: int, low: int) -> IPv4Address | IPv6Address:
@@ -71,10 +70,10 @@ def _address(high: int, low: int) -> IPv4Address | IPv6Address:
     return IPv6Address(high << 64 | low)
 
 
-def read_neighbours(buckets: Any, rules: Any, tick: int) -> Iterator[NeighbourEntry]:
+def read_neighbours(neighbours: Neighbours, tick: int) -> Iterator[NeighbourEntry]:
     """Yield the neighbours that there are at ``tick``, from a table that workers go on writing."""
-    reachable = int(rules.reachable_ticks)
-    slots, states = _present(buckets)
+    buckets, reachable = neighbours.buckets, int(neighbours.rules.reachable_ticks)
+    slots, states = _present(neighbours)
     highs, lows, links = (np.array(buckets[name]).ravel() for name in ("high", "low", "link"))
     unchanged = np.array(buckets["state"]).ravel() == states
     for slot in slots[unchanged[slots]].tolist():
@@ -94,26 +93,28 @@ def read_neighbours(buckets: Any, rules: Any, tick: int) -> Iterator[NeighbourEn
 
 
 def forget_neighbours(
-    head: Any, buckets: Any, tick: int, domain: int | None = None, address: IPv4Address | IPv6Address | None = None
+    neighbours: Neighbours, domain: int | None = None, address: IPv4Address | IPv6Address | None = None
 ) -> int:
-    """Forget at ``tick`` all neighbours, or those of a domain, or those with an address; return how many.
+    """Forget all neighbours, or those of a domain, or those with an address; return how many.
 
     What waits for one that was being asked for comes back at the next tick, to ask anew. Workers may go on meanwhile.
     """
-    slots, states = _present(buckets)
-    flat = {name: np.array(buckets[name]).ravel() for name in ("high", "low", "link")}
+    slots, states = _present(neighbours)
+    flat = {name: np.array(neighbours.buckets[name]).ravel() for name in ("high", "low", "link")}
     chosen = np.ones(len(slots), bool)
     if domain is not None:
         chosen &= flat["link"][slots] >> DOMAIN_SHIFT == domain
     if address is not None:
         whole = int(address) if isinstance(address, IPv6Address) else _MAPPED << 32 | int(address)
         chosen &= (flat["high"][slots] == whole >> 64) & (flat["low"][slots] == whole & (1 << 64) - 1)
-    for slot in slots[chosen].tolist():
-        if buckets["state"][slot // 2, slot % 2] != states[slot]:
-            continue
-        changes = ((int(states[slot]) >> int(CHANGES_SHIFT)) + 1) & int(CHANGES_MASK)
-        word = tick << int(SINCE_SHIFT) | changes << int(CHANGES_SHIFT) | int(FORGOTTEN)
-        buckets["state"][slot // 2, slot % 2] = word
-    if chosen.any():
-        head.next_due[0] = AT_ONCE
-    return int(np.count_nonzero(chosen))
+    forgotten = slots[chosen]
+    neighbours.void[1 + forgotten] = states[forgotten]
+    if len(forgotten):
+        neighbours.head.next_due[0] = AT_ONCE
+    return len(forgotten)
+
+
+def leave_neighbours(head: Any, worker: int) -> None:
+    """Say for a worker that has ended that what it left half done may go. Precondition: its process is gone."""
+    head.noted_tick[worker * 8] = AWAY
+    head.next_due[0] = AT_ONCE

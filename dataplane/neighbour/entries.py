@@ -9,6 +9,7 @@ from dataplane.jit import JIT_DISABLED, inlined, kernel
 from dataplane.memory import compare_and_swap, fetch_add, load_acquire, store_release
 from dataplane.neighbour.tables import (
     AT_ONCE,
+    AWAY,
     BUCKET_ENTRIES,
     CHANGES_MASK,
     CHANGES_SHIFT,
@@ -19,9 +20,9 @@ from dataplane.neighbour.tables import (
     EVICTION_SEARCH,
     FAILED,
     FAILED_TICKS,
-    FORGOTTEN,
     GUARD,
     INCOMPLETE,
+    NEIGHBOUR_WORKERS,
     NOT_DUE,
     PROBE,
     PROBE_LIMIT,
@@ -30,7 +31,6 @@ from dataplane.neighbour.tables import (
     SINCE_SHIFT,
     STALE,
     STATUS_MASK,
-    STUCK_TICKS,
     TRIES_MASK,
     TRIES_SHIFT,
     UNUSED_TICKS,
@@ -109,9 +109,7 @@ def life_of(rules: Any, word: Any) -> Any:
         return UNUSED_TICKS
     if status == FAILED:
         return FAILED_TICKS
-    if status in (CLAIMED, CHANGING):
-        return STUCK_TICKS
-    if status in (INCOMPLETE, PROBE) and tries_of(word) != _NONE:
+    if status in (CLAIMED, CHANGING) or (status in (INCOMPLETE, PROBE) and tries_of(word) != _NONE):
         return RETRY_TICKS
     return _NONE
 
@@ -140,11 +138,34 @@ def note_due(head: Any, due: Any) -> None:
             return
 
 
+@kernel
+def note_neighbour_tick(head: Any, worker: int, tick: Any) -> None:
+    """Say that ``worker`` has left no entry half done before ``tick``, or before it sleeps: ``AWAY``."""
+    store_release(head.noted_tick, worker * 8, np.uint64(tick))
+
+
+@kernel
+def is_abandoned(head: Any, word: Any) -> bool:
+    """Whether no worker is still in the burst in which it made an entry CLAIMED or CHANGING."""
+    since = word >> SINCE_SHIFT
+    for worker in range(NEIGHBOUR_WORKERS):
+        noted = load_acquire(head.noted_tick, worker * 8)
+        if noted != AWAY and not is_before(since, noted):
+            return False
+    return True
+
+
 @inlined
-def is_present(word: Any) -> bool:
+def is_void(neighbours: Any, entry: int, word: Any) -> bool:
+    """Whether the agent has forgotten an entry in this state."""
+    return load_acquire(neighbours.void, entry) == word
+
+
+@inlined
+def is_present(neighbours: Any, entry: int, word: Any) -> bool:
     """Whether a state is one of an entry that counts."""
     status = status_of(word)
-    return status != EMPTY and status != CLAIMED and status != FORGOTTEN
+    return status != EMPTY and status != CLAIMED and not is_void(neighbours, entry, word)
 
 
 @kernel
@@ -161,8 +182,9 @@ def seek_entry(neighbours: Any, domain: Any, high: Any, low: Any) -> Any:
             word = load_acquire(bucket.state, k)
             is_same = load_acquire(bucket.low, k) == low and load_acquire(bucket.high, k) == high
             is_same = is_same and load_acquire(bucket.link, k) >> DOMAIN_SHIFT == np.uint64(domain)
-            if is_same and is_present(word) and load_acquire(bucket.state, k) == word:
-                return at * BUCKET_ENTRIES + k + 1, word
+            entry = at * BUCKET_ENTRIES + k + 1
+            if is_same and is_present(neighbours, entry, word) and load_acquire(bucket.state, k) == word:
+                return entry, word
     return 0, _NONE
 
 
@@ -211,8 +233,6 @@ def idle_of(rules: Any, word: Any, tick: Any) -> int:
     """Return for how many ticks nobody has been served by an entry in this state; -1 if it must stay."""
     status = status_of(word)
     age: Any = np.int64(age_of(word, tick))
-    if status == FORGOTTEN:
-        return 1 << 32
     if status in (STALE, FAILED):
         return age
     if status == REACHABLE and not is_fresh(rules, word, tick):

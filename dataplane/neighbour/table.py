@@ -13,6 +13,7 @@ from dataplane.neighbour.entries import (
     create_entry,
     home_of,
     is_fresh,
+    is_void,
     next_state,
     place_of_entry,
     seek_entry,
@@ -54,7 +55,8 @@ def meet_neighbour(neighbours: Any, domain: Any, high: Any, low: Any, tick: Any)
     After SEND_AND_PROBE, ASK and WAIT, ``wait_for_neighbour`` does what is to be done. The common case, a neighbour
     that was heard not long ago, is decided here and writes nothing.
     """
-    bucket = neighbours.buckets[home_of(neighbours.head, domain, high, low)]
+    home = home_of(neighbours.head, domain, high, low)
+    bucket = neighbours.buckets[home]
     for k in range(BUCKET_ENTRIES):
         if bucket.low[k] != low:
             continue
@@ -63,7 +65,7 @@ def meet_neighbour(neighbours: Any, domain: Any, high: Any, low: Any, tick: Any)
         is_same = load_acquire(bucket.low, k) == low and load_acquire(bucket.high, k) == high
         if not is_same or link >> DOMAIN_SHIFT != np.uint64(domain) or load_acquire(bucket.state, k) != word:
             continue
-        if is_fresh(neighbours.rules, word, tick):
+        if is_fresh(neighbours.rules, word, tick) and not is_void(neighbours, home * BUCKET_ENTRIES + k + 1, word):
             return link & MAC_MASK, SEND
     return meet_slowly(neighbours, domain, high, low, tick)
 

@@ -22,19 +22,22 @@ Invariants
   - An entry lies in one of ``PROBE_LIMIT`` buckets from its home on, in the first place that was free when it came.
     Look-ups that find nothing read all of them; there are no tombstones.
   - Whoever reads an entry reads its state before and after: what it found belongs together if that is the same. Who
-    changes address or MAC makes the entry CLAIMED or CHANGING first; others wait or pass meanwhile.
+    changes address or MAC makes the entry CLAIMED or CHANGING first; others wait or pass meanwhile. It does so within
+    a burst: what it left so is freed when all workers have begun one of a later tick, or sleep, or have ended, and
+    never before, however long one is stopped. Workers note the tick of each vector, and ``AWAY`` as they go to sleep;
+    for one that has ended the agent does (``build.py``).
   - What is due, and when, each state and its tick say. ``next_due`` is no later than the first of them, so nothing is
     swept before; while a sweep is under way it says when another worker must sweep, were this one killed.
   - Frames that wait are parked under the entry's number (``parking/``). Who settles an entry returns them; who parks a
     frame looks again whether the entry has been settled; what a full vector left waiting, the timers return.
-  - The agent forgets an entry by a store of FORGOTTEN: it is as if absent, until the sweep frees it.
+  - The agent changes no entry. It forgets one by saying in ``void`` which state of it was the last: in that state the
+    entry is as if absent, until the sweep frees it. No state ever comes again, so what comes too late does nothing.
 
 Limits: ``entry_limit`` entries at half the slots or fewer; at the limit, of those searched the one that has been stale,
 or failed, for the longest time goes, else there is no room. ``QUEUE`` frames wait for a neighbour. A sweep reads every
 bucket, but runs only when something is due. What a lost race costs: two workers that make one entry at once may leave a
-second behind, never found before the first, which goes when it is due; a worker killed while it makes or changes an
-entry leaves it so for ``STUCK_TICKS``, and may leave the count of entries one too high; an entry that the agent forgets
-just as it goes may leave it one too low.
+second behind, never found before the first, which goes when it is due; a worker killed while it makes or frees an
+entry may leave the count of entries one too high; an entry that changes just as the agent forgets it may stay.
 """
 
 from typing import Any, Final, NamedTuple
@@ -95,7 +98,6 @@ STALE: Final = np.uint64(4)
 PROBE: Final = np.uint64(5)
 FAILED: Final = np.uint64(6)
 CHANGING: Final = np.uint64(7)
-FORGOTTEN: Final = np.uint64(8)
 STATUS_MASK: Final = np.uint64(15)
 TRIES_SHIFT: Final = np.uint64(4)
 TRIES_MASK: Final = np.uint64(15)
@@ -108,9 +110,8 @@ TRIES: Final = np.uint64(3)
 """How often a neighbour is asked (RFC 4861 section 10: MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT)."""
 RETRY_TICKS: Final = np.uint64(8)
 FAILED_TICKS: Final = np.uint64(23)
-STUCK_TICKS: Final = np.uint64(75)
 UNUSED_TICKS: Final = np.uint64(4471)
-"""1 s, 3 s, 10 s and 10 minutes, rounded up to ticks (``fdb/tables.py``)."""
+"""1 s, 3 s and 10 minutes, rounded up to ticks (``fdb/tables.py``)."""
 QUEUE: Final = 16
 
 SEND: Final = 0
@@ -151,6 +152,10 @@ AT_ONCE: Final = np.uint64(1 << 61)
 """``next_due`` when nothing is; the bit that marks the one that a sweep under way leaves; when the agent has forgotten
 something."""
 
+AWAY: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+NEIGHBOUR_WORKERS: Final = 4
+"""As many as there may be workers."""
+
 NEIGHBOUR_HEAD_DTYPE: Final = np.dtype(
     [
         ("multipliers", "u8", (4,)),
@@ -161,22 +166,24 @@ NEIGHBOUR_HEAD_DTYPE: Final = np.dtype(
         ("entries", "i8", (8,)),
         ("hand", "u8", (8,)),
         ("next_due", "u8", (8,)),
+        ("noted_tick", "u8", (NEIGHBOUR_WORKERS * 8,)),
     ],
     align=True,
 )
 """Of arrays the first element counts: ``entries`` there are, ``hand`` is the bucket to search next for one to go,
-``next_due`` is a tick."""
+``next_due`` is a tick; a worker's ``noted_tick`` is at ``worker * 8``."""
 
 NEIGHBOUR_RULES_DTYPE: Final = np.dtype([("reachable_ticks", "u4")], align=True)
 """What the agent says, in two copies of which one is in force: how long a neighbour that was heard counts as there."""
 
 
 class Neighbours(NamedTuple):
-    """The table: head record, buckets (recarray of ``NEIGHBOUR_BUCKET_DTYPE``), the rules in force. Entry 0 is none;
-    entry ``bucket * 2 + k + 1`` is number k of a bucket."""
+    """The table: head record, buckets (recarray of ``NEIGHBOUR_BUCKET_DTYPE``), which state of each entry is void (u8),
+    the rules in force. Entry 0 is none; entry ``bucket * 2 + k + 1`` is number k of a bucket."""
 
     head: Any
     buckets: Any
+    void: Any
     rules: Any
 
 
@@ -188,9 +195,14 @@ def neighbour_buckets(entry_limit: int) -> int:
     return buckets
 
 
-def view_neighbours(head: Any, buckets: Any, rules: Any) -> Neighbours:
+def neighbour_entries(entry_limit: int) -> int:
+    """Return how many entries those buckets have, and one for the entry 0 that is none."""
+    return 1 + neighbour_buckets(entry_limit) * BUCKET_ENTRIES
+
+
+def view_neighbours(head: Any, buckets: Any, void: Any, rules: Any) -> Neighbours:
     """Return the table over its memory; ``head`` and ``rules`` are records."""
-    return Neighbours(head, buckets, rules)
+    return Neighbours(head, buckets, void, rules)
 
 
 def initialize_neighbours(head: Any, entry_limit: int, random: np.random.Generator) -> None:
@@ -199,6 +211,7 @@ def initialize_neighbours(head: Any, entry_limit: int, random: np.random.Generat
     head.index_bits = neighbour_buckets(entry_limit).bit_length() - 1
     head.entry_limit = entry_limit
     head.next_due[0] = NOT_DUE
+    head.noted_tick[:] = AWAY
 
 
 assert NEIGHBOUR_BUCKET_DTYPE.itemsize == LINE_BYTES

@@ -13,7 +13,9 @@ from dataplane.neighbour.entries import (
     due_of,
     find_neighbour,
     free_entry,
+    is_abandoned,
     is_before,
+    is_void,
     next_state,
     note_due,
     place_of_entry,
@@ -29,7 +31,6 @@ from dataplane.neighbour.tables import (
     DOMAIN_SHIFT,
     EMPTY,
     FAILED,
-    FORGOTTEN,
     GUARD,
     INCOMPLETE,
     NOT_DUE,
@@ -78,11 +79,10 @@ def sweep_neighbours(neighbours: Any, interfaces: Any, vector: Any, heads: Any, 
     for at in range(len(neighbours.buckets)):
         for k in range(BUCKET_ENTRIES):
             word = load_acquire(neighbours.buckets[at].state, k)
-            status = status_of(word)
-            if status == EMPTY:
+            if status_of(word) == EMPTY:
                 continue
-            if status == FORGOTTEN or not is_before(tick, due_of(neighbours.rules, word)):
-                entry = at * BUCKET_ENTRIES + k + 1
+            entry = at * BUCKET_ENTRIES + k + 1
+            if is_void(neighbours, entry, word) or not is_before(tick, due_of(neighbours.rules, word)):
                 step_entry(neighbours, interfaces, vector, heads, cause, entry, word, tick)
                 word = load_acquire(neighbours.buckets[at].state, k)
                 if status_of(word) == EMPTY:
@@ -99,7 +99,9 @@ def step_entry(
 ) -> None:
     """Do what is due of one entry: ask for it once more, or it fails, or it goes."""
     status = status_of(word)
-    if status not in (INCOMPLETE, PROBE):
+    if status in (CLAIMED, CHANGING) and not is_abandoned(neighbours.head, word):
+        return
+    if status not in (INCOMPLETE, PROBE) or is_void(neighbours, entry, word):
         free_entry(neighbours, entry, word)
         return
     bucket, k = bucket_of_entry(neighbours, entry), place_of_entry(entry)

@@ -7,6 +7,8 @@ of a frame never depends on how frames were grouped into vectors.
 
 from typing import Any
 
+import numpy as np
+
 from dataplane.drop import drop
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.forward.kernels import (
@@ -19,6 +21,7 @@ from dataplane.forward.kernels import (
 from dataplane.fragment.entries import sweep_fragments
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
+from dataplane.neighbour.entries import note_neighbour_tick
 from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.announcements import announce_router
 from dataplane.router.beyond import send_beyond
@@ -47,6 +50,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any
     verdict; frames of the fabric's own behind those that came in. Precondition: the egress queues are empty. Order
     effects: none.
     """
+    note_neighbour_tick(neighbours_of(router).head, np.int64(router.worker), tick_of(vector, 0))
     prefetch_buckets(vector, tables.fdb)
     look_ahead(vector, arena.heads, router)
     if vector.received == 0:

@@ -63,7 +63,7 @@ SHARED: Final = (
     *("fib4_root", "fib4_units", "fib6_root", "fib6_units", "hops", "hop_groups", "hop_spreads"),
     *("flow_head", "flow_buckets", "flow_ring", "flow_records"),
     *("mapping_head", "mapping_buckets", "mapping_ring", "mapping_records"),
-    *("neighbour_head", "neighbour_buckets", "parking_head", "parking_places", "parking_tails"),
+    *("neighbour_head", "neighbour_buckets", "neighbour_void", "parking_head", "parking_places", "parking_tails"),
     *("fragment_head", "fragment_words", "fragment_entries", "errors", "clock", "remotes"),
 )
 ROUTER_ARRAYS: Final = (*COPIED, *OF_WORKER, *SHARED)

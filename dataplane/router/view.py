@@ -138,6 +138,7 @@ def neighbours_of(router: Any) -> Any:
     return Neighbours(
         record_at(router.neighbour_head, NEIGHBOUR_HEAD_DTYPE),
         records_at(router.neighbour_buckets, router.neighbour_buckets_count, NEIGHBOUR_BUCKET_DTYPE),
+        records_at(router.neighbour_void, router.neighbour_void_count, _U8),
         record_at(router.neighbour_rules + router.in_force * _NEIGHBOUR_RULES, NEIGHBOUR_RULES_DTYPE),
     )
 

@@ -17,6 +17,7 @@ from dataplane.flow.build import write_flow_rules
 from dataplane.flow.kernels import create_flow
 from dataplane.flow.tables import AWAY, view_flows
 from dataplane.fragment.build import lifetime_ticks
+from dataplane.neighbour.tables import AWAY as NEIGHBOUR_AWAY
 from dataplane.neighbour.tables import CONFIRMED, view_neighbours
 from tests.configurations import port
 from tests.dataplane.fabrics import OUT, WAY_OUT, as_number, blue, copy_in_force, find, node, red
@@ -131,17 +132,19 @@ def test_flows_are_read_and_ended(fabric: Fabric) -> None:
     assert (fabric.flush_flows(later), list(fabric.flows(later))) == (1, [])
 
 
-def test_a_worker_that_died_holds_no_flow(fabric: Fabric) -> None:
+def test_a_worker_that_died_holds_no_flow_and_no_neighbour(fabric: Fabric) -> None:
     fabric.state.flow_head[0].noted_turn[0] = 5
+    fabric.state.neighbour_head[0].noted_tick[0] = 5
     fabric.forget_worker(0)
     assert fabric.state.flow_head[0].noted_turn[0] == AWAY
+    assert fabric.state.neighbour_head[0].noted_tick[0] == NEIGHBOUR_AWAY
 
 
 def with_neighbours(fabric: Fabric, known: dict[tuple[int, str], int]) -> Rig:
     """Let workers learn MACs by domain and address."""
     state, rig = fabric.state, Rig()
     rules = state.neighbour_rules[copy_in_force(fabric)]
-    rig.neighbours = view_neighbours(state.neighbour_head[0], state.neighbour_buckets, rules)
+    rig.neighbours = view_neighbours(state.neighbour_head[0], state.neighbour_buckets, state.neighbour_void, rules)
     for key, number in known.items():
         rig.hear(key, number, CONFIRMED, True, TICK)
     return rig
@@ -173,9 +176,9 @@ def test_neighbours_are_read_and_forgotten(fabric: Fabric) -> None:
     later = NOW_NS + 6_000_000_000
     assert {each.state for each in fabric.neighbours(later)} == {"stale"}
     assert fabric.neighbours(later)[0].age_s == pytest.approx(6, abs=0.3)
-    assert fabric.forget_neighbours(later, ip_address("10.10.0.9")) == 1
+    assert fabric.forget_neighbours(ip_address("10.10.0.9")) == 1
     assert [str(each.address) for each in fabric.neighbours(later)] == ["fd00:10::9", "10.20.0.2", "192.0.2.1"]
-    assert (fabric.forget_neighbours(later), fabric.neighbours(later)) == (3, [])
+    assert (fabric.forget_neighbours(), fabric.neighbours(later)) == (3, [])
 
 
 def test_neighbours_go_with_their_network(fabric: Fabric) -> None:

@@ -24,6 +24,7 @@ from dataplane.neighbour.tables import (
     Neighbours,
     initialize_neighbours,
     neighbour_buckets,
+    neighbour_entries,
     view_neighbours,
 )
 from dataplane.neighbour.timers import run_neighbour_timers
@@ -65,10 +66,11 @@ def make_neighbours(entry_limit: int, reachable_s: int = 30, seed: int = 1) -> N
     """Return an empty table in this process's memory."""
     head = np.zeros(1, NEIGHBOUR_HEAD_DTYPE).view(np.recarray)[0]
     buckets = np.zeros(neighbour_buckets(entry_limit), NEIGHBOUR_BUCKET_DTYPE).view(np.recarray)
+    void = np.zeros(neighbour_entries(entry_limit), np.uint64)
     rules = np.zeros(1, NEIGHBOUR_RULES_DTYPE).view(np.recarray)[0]
     initialize_neighbours(head, entry_limit, np.random.default_rng(seed))
     write_neighbour_rules(rules, reachable_s)
-    return view_neighbours(head, buckets, rules)
+    return view_neighbours(head, buckets, void, rules)
 
 
 def halves(address: str) -> tuple[np.uint64, np.uint64]:

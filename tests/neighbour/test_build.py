@@ -26,7 +26,7 @@ def rig_of_three() -> Rig:
 
 
 def read(rig: Rig, tick: int) -> dict[tuple[int, str], NeighbourEntry]:
-    entries = list(read_neighbours(rig.neighbours.buckets, rig.neighbours.rules, tick))
+    entries = list(read_neighbours(rig.neighbours, tick))
     found = {(entry.domain, str(entry.address)): entry for entry in entries}
     assert len(found) == len(entries)
     return found
@@ -48,17 +48,15 @@ def test_what_there_is() -> None:
     assert read(rig, stale + 5000) == {WAITED: read(rig, stale + 5000)[WAITED]}
 
 
-@pytest.mark.parametrize("tick", [TICK + 4, 0, TICK + (1 << 31)])
-def test_all_are_forgotten(tick: int) -> None:
-    """Whatever the agent's clock says."""
+def test_all_are_forgotten() -> None:
     rig = rig_of_three()
-    assert forget_neighbours(rig.neighbours.head, rig.neighbours.buckets, tick) == 3
+    assert forget_neighbours(rig.neighbours) == 3
     assert read(rig, TICK + 4) == {}
     assert rig.send(KNOWN, 2, TICK + 4) == "waits"
     rig.pass_time(TICK + 5)
     assert rig.taken() == ([(*KNOWN, 0)], [1]), "what waited comes back, to ask anew"
     assert rig.entries() == 1
-    assert forget_neighbours(rig.neighbours.head, rig.neighbours.buckets, TICK + 6) == 1
+    assert forget_neighbours(rig.neighbours) == 1
 
 
 @pytest.mark.parametrize(
@@ -74,7 +72,7 @@ def test_all_are_forgotten(tick: int) -> None:
 def test_some_are_forgotten(domain: int | None, address: str | None, left: set[tuple[int, str]]) -> None:
     rig = rig_of_three()
     chosen = ip_address(address) if address else None
-    assert forget_neighbours(rig.neighbours.head, rig.neighbours.buckets, TICK + 4, domain, chosen) == 3 - len(left)
+    assert forget_neighbours(rig.neighbours, domain, chosen) == 3 - len(left)
     assert set(read(rig, TICK + 4)) == left
     rig.pass_time(TICK + 5)
     assert rig.entries() == len(left)

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from dataplane.neighbour.entries import create_entry, find_neighbour, next_state, seek_entry
+from dataplane.neighbour.build import leave_neighbours
+from dataplane.neighbour.entries import create_entry, find_neighbour, next_state, note_neighbour_tick, seek_entry
 from dataplane.neighbour.tables import (
+    AT_ONCE,
     CHANGING,
     CLAIMED,
     CONFIRMED,
     FAILED_TICKS,
-    GUARD,
     HEARD,
     INCOMPLETE,
     REACHABLE,
     RETRY_TICKS,
-    STUCK_TICKS,
     UNSOLICITED,
     UNSOLICITED_OVERRIDE,
 )
@@ -191,18 +191,28 @@ def test_advertisements_change_what_is_known(kind: int, mac: int, then: int, is_
 
 
 @pytest.mark.parametrize("status", [CLAIMED, CHANGING])
-def test_what_a_killed_worker_left_half_done_goes(status: np.uint64) -> None:
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_a_worker_left_half_done_goes_when_that_has_ended_or_goes_on(status: np.uint64, ends: bool) -> None:
+    """And not before, however long it is stopped: it may yet write."""
     rig = Rig()
+    note_neighbour_tick(rig.neighbours.head, 1, np.uint64(TICK))
     entry = create_entry(rig.neighbours, 7, *halves(KEY[1]), np.uint64(MAC), REACHABLE, np.uint64(TICK))
     bucket, k = (entry - 1) // 2, (entry - 1) % 2
     rig.neighbours.buckets[bucket].state[k] = TICK << 32 | int(status)
-    rig.neighbours.head.next_due[0] = TICK | int(GUARD)
-    rig.pass_time(TICK + int(STUCK_TICKS) - 1)
-    assert rig.entries() == 1
-    rig.pass_time(TICK + int(STUCK_TICKS))
+    rig.neighbours.head.next_due[0] = AT_ONCE
+    later = TICK + 1000 * SECOND
+    for tick in (TICK, TICK + SECOND, later):
+        note_neighbour_tick(rig.neighbours.head, 0, np.uint64(tick))
+        rig.pass_time(tick)
+        assert rig.entries() == 1
+    if ends:
+        leave_neighbours(rig.neighbours.head, 1)
+    else:
+        note_neighbour_tick(rig.neighbours.head, 1, np.uint64(later))
+    rig.pass_time(later + 1)
     assert rig.entries() == 0
-    rig.hear(KEY, MAC, HEARD, True, TICK + int(STUCK_TICKS))
-    assert rig.send(KEY, 1, TICK + int(STUCK_TICKS)) == hex(MAC)
+    rig.hear(KEY, MAC, HEARD, True, later + 1)
+    assert rig.send(KEY, 1, later + 1) == hex(MAC)
 
 
 def test_of_two_entries_made_at_once_one_stays() -> None:
