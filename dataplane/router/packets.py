@@ -51,6 +51,7 @@ from dataplane.router.view import (
     quote_of,
     way_of,
 )
+from dataplane.superframe.cut import cut_superframe
 from dataplane.vector import SLOT_BYTES, WHOLE
 from dataplane.verdict import (
     BURST_FULL,
@@ -173,7 +174,8 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
 def send_whole(vector: Any, arena: Any, tables: Any, egress: Any, i: int, mtu: int, stays: bool) -> None:
     """Send frame ``i`` out, in pieces of ``mtu`` if that is not 0; where it may not go, none of it goes."""
     pieces = vector.count
-    if mtu and not cut_packet(vector, arena, i, mtu):
+    if mtu and not cut_to_fit(vector, arena, i, mtu):
+        vector.count = pieces
         drop(vector, i, BURST_FULL)
         return
     send_out(vector, tables, egress, i, stays)
@@ -181,12 +183,24 @@ def send_whole(vector: Any, arena: Any, tables: Any, egress: Any, i: int, mtu: i
         vector.count = pieces
 
 
+@kernel
+def cut_to_fit(vector: Any, arena: Any, i: int, mtu: int) -> bool:
+    """Cut frame ``i`` into packets of ``mtu``, a superframe first into its segments; False if there is no room for all
+    of them, and what frame ``i`` is then is nobody's to send."""
+    segments = vector.count
+    if is_superframe(arena.heads, i * SLOT_BYTES) and not cut_superframe(vector, arena, i):
+        return False
+    for j in range(segments, vector.count):
+        if vector.packet_bytes[j] > mtu and not cut_packet(vector, arena, j, mtu):
+            return False
+    return vector.packet_bytes[i] <= mtu or bool(cut_packet(vector, arena, i, mtu))
+
+
 @inlined
 def may_not_be_cut(vector: Any, heads: Any, i: int) -> bool:
-    """Whether frame ``i`` must not be fragmented on its way: IPv6, what says so, and what is a device's to cut."""
+    """Whether frame ``i`` must not be fragmented on its way: IPv6, and what says so."""
     at = np.int64(vector.head_at[i]) + ETHERNET_BYTES + IPV4_FRAGMENT
-    says_so = load_u16_be(heads, at) & IPV4_DONT_FRAGMENT != 0
-    return vector.is_ipv6[i] != 0 or says_so or is_superframe(heads, i * SLOT_BYTES)
+    return vector.is_ipv6[i] != 0 or load_u16_be(heads, at) & IPV4_DONT_FRAGMENT != 0
 
 
 @kernel

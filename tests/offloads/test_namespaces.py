@@ -33,12 +33,14 @@ ports:
   - {name: plain, network: blue, tap: {netns: "@plain", ifname: eth0, make_netns: true, offloads: false}}
   - {name: ada, network: x, vlan: {access: 10}, tap: {netns: "@ada", ifname: eth0, make_netns: true}}
   - {name: x-bridge, network: x, vlan: {trunk: [10]}, tap: {ifname: x-bridge}}
-  - {name: x-wire, network: x, vlan: {trunk: [20]}, nic: {ifname: x-wire}}
   - {name: y-bridge, network: y, vlan: {trunk: [10]}, tap: {ifname: y-bridge}}
   - {name: yan, network: y, vlan: {access: 10}, tap: {netns: "@yan", ifname: eth0, make_netns: true}}
   - {name: adam, network: x, vlan: {access: 20}, tap: {netns: "@adam", ifname: eth0, make_netns: true}}
-  - {name: z-wire, network: z, vlan: {trunk: [20]}, nic: {ifname: z-wire}}
   - {name: zoe, network: z, vlan: {access: 20}, tap: {netns: "@zoe", ifname: eth0, make_netns: true}}
+"""
+WIRES = """
+  - {name: x-wire, network: x, vlan: {trunk: [20]}, nic: {ifname: x-wire}}
+  - {name: z-wire, network: z, vlan: {trunk: [20]}, nic: {ifname: z-wire}}
 """
 """``ada`` and ``yan`` are joined by a bridge of the kernel between two trunks, ``adam`` and ``zoe`` by a veth."""
 
@@ -87,6 +89,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             set_up(made.inside(name), "eth0", f"{addresses[0]}/24", f"{addresses[1]}/64")
         for place, name in ((home, "x-wire"), (home, "z-wire"), (home, "wan"), (made.outside, "eth0")):
             place.run("ethtool", "-K", name, "tx", "off", "rx", "off")
+        made.fabric.write(CONFIGURATION + WIRES)
+        made.fabric.tapestry("reload")
         for name in ("x-wire", "z-wire"):
             made.fabric.until(lambda name=name: made.fabric.state_of(name) == "up")
         yield made

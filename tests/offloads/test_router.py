@@ -9,7 +9,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
 
 from control.model import Publish
-from tests.offloads.place import Copies, Place, place
+from tests.offloads.place import Copies, Place, on_wire, place
 from tests.offloads.wire import COMPLETE, NEEDS_CHECKSUM, TCP4, TCP6, UDP_SEGMENTS, cut, offloaded
 from tests.rows.router.world import (
     B1,
@@ -194,10 +194,23 @@ def test_a_superframe_whose_segments_are_too_large_is_refused_and_the_mtu_told(k
         assert here.drops("b1") == {"packet_too_big": 1}
 
 
-def ip_packet(kind: str, source: str, destination: str, **fields: str) -> Packet:
+def ip_packet(kind: str, source: str, destination: str, **fields: str | int) -> Packet:
     """Return a large packet whose IP header has ``fields``."""
     header = (IPv6 if ":" in source else IP)(src=source, dst=destination, **fields)
     return header / (TCP(flags="A") if kind == "tcp" else UDP(sport=4000, dport=5353)) / Raw(BODY)
+
+
+@KINDS
+def test_a_superframe_that_may_be_fragmented_is_cut_and_its_segments_are(kind: str) -> None:
+    """As on a wire: all but the last segment are too large for the way out. They leave in another order."""
+    packet = ip_packet(kind, B1.ip4, FAR, id=500)
+    header, frame = offloaded(sent(B1, packet), 1400)
+    with place(NARROW, *ALL_KNOWN) as here:
+        whole = here.carry("b1", frame, header)
+        assert {said for said, _ in whole["wan"]} == {COMPLETE}
+        pieces = [here.carry("b1", piece) for piece in cut(header, frame)]
+        assert sorted(on_wire(whole)["wan"]) == sorted(on_wire(*pieces)["wan"])
+        assert here.drops("b1") == {}
 
 
 @VERSIONS
