@@ -5,11 +5,15 @@ fabric has left of a partial checksum, and the receiving one checks it.
 """
 
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.host.test_tap_offloads import features
 from tests.netns import Namespace, require_tools, set_up
 from tests.offloads import uso
 from tests.overlay import talk
@@ -174,6 +178,24 @@ def test_streams_run_on_superframes_and_lose_next_to_nothing(
     assert end["sum_sent"]["retransmits"] * 1448 < end["sum_sent"]["bytes"] / 100
 
 
+def test_a_capture_shows_superframes_and_no_wrong_checksum(here: World, tmp_path: Path) -> None:
+    require_tools("iperf3", "tshark")
+    capture, bob = tmp_path / "c.pcapng", here.inside("bob")
+    with bob.running("iperf3", "-s", "-1"):
+        here.fabric.until(lambda: ":5201" in bob.run("ss", "-ltn").stdout)
+        with here.fabric.popen("capture", "alice", "-w", str(capture), "-c", "300") as capturing:
+            here.fabric.until(lambda: capture.exists() and capture.stat().st_size)
+            here.inside("alice").run("iperf3", "-n", "50M", "-c", BOB4)
+            assert capturing.wait(30) == 0
+    command = ["tshark", "-r", str(capture), "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
+    command += ["-T", "fields", "-e", "frame.len", "-e", "tcp.checksum.status"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    lengths, states = zip(*(line.split("\t") for line in shown), strict=True)
+    assert len(shown) == 300
+    assert max(map(int, lengths)) > LARGEST_WIRE_FRAME
+    assert set(states) <= {"1", ""}, "good, or no TCP"
+
+
 @pytest.mark.parametrize(
     ("port", "has_superframes"),
     [("alice", True), ("ada", True), ("y-bridge", True), ("adam", True), ("z-wire", False), ("plain", False)],
@@ -182,3 +204,21 @@ def test_superframes_come_where_they_are_asked_for_and_an_interface_that_cannot_
     here: World, port: str, has_superframes: bool
 ) -> None:
     assert (mean_received(here, port) > LARGEST_WIRE_FRAME) == has_superframes
+
+
+def test_whoever_takes_over_has_the_same_devices(here: World) -> None:
+    """An agent after one that was killed; and a device that somebody took away is made anew as it was."""
+
+    def cuts(name: str) -> bool:
+        return "tcp-segmentation-offload" not in features(here.inside(name), "eth0")
+
+    here.fabric.stop(signal.SIGKILL)
+    here.fabric.start()
+    assert (cuts("alice"), cuts("plain")) == (False, True)
+    for name in ("alice", "plain"):
+        here.fabric.run_inside(name, "ip", "link", "delete", "eth0")
+        here.fabric.until(
+            lambda name=name: here.fabric.run_inside(name, "ip", "link", "show", "eth0", check=False).stdout
+        )
+        here.fabric.until(lambda name=name: here.fabric.state_of(name) == "up")
+    assert (cuts("alice"), cuts("plain")) == (False, True)
