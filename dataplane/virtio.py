@@ -62,10 +62,16 @@ def defers_checksum(heads: Any, slot: int, at: int) -> bool:
 
 @kernel
 def move_headers(heads: Any, slot: int, by: int) -> None:
-    """Follow headers that became ``by`` bytes longer (or shorter, if negative) in front of the checksummed part."""
+    """Follow headers that became ``by`` bytes longer (or shorter, if negative) in front of the checksummed part.
+
+    The headers' length is a hint, and 0 where there is none: kernels give none with frames that are no superframes, and
+    refuse one that is longer than the frame.
+    """
     if heads[slot] & NEEDS_CHECKSUM or heads[slot + GSO_TYPE] != 0:
         store_u16(heads, slot + CHECKSUM_FROM, np.uint16(np.int64(load_u16(heads, slot + CHECKSUM_FROM)) + by))
-        store_u16(heads, slot + HEADER_LENGTH, np.uint16(np.int64(load_u16(heads, slot + HEADER_LENGTH)) + by))
+        hint = np.int64(load_u16(heads, slot + HEADER_LENGTH))
+        if hint != 0:
+            store_u16(heads, slot + HEADER_LENGTH, np.uint16(max(hint + by, 0)))
 
 
 @kernel

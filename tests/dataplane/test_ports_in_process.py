@@ -103,7 +103,7 @@ def virtio(flags: int, gso_type: int, header_length: int, gso_size: int, start: 
 def test_a_checksum_still_to_be_computed_is_counted_from_where_it_moved_to() -> None:
     vlans = switch([port("a", vlan=access(10)), port("b", vlan=access(10)), port("t", vlan=trunk(10))])
     frame = plain(BROADCAST, mac(1), 200)
-    needs_checksum, behind_tag = virtio(1, 0, 0, 0, 34, 16), virtio(1, 0, 4, 0, 38, 16)
+    needs_checksum, behind_tag = virtio(1, 0, 0, 0, 34, 16), virtio(1, 0, 0, 0, 38, 16)
     with Rig(vlans) as rig:
         rig.send("a", frame, virtio=needs_checksum)
         rig.turn()

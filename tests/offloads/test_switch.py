@@ -49,7 +49,8 @@ def test_a_flooded_superframe_reaches_every_port_whole(make: type) -> None:
 def test_tags_move_what_is_counted_from_the_frames_beginning(make: type, gso_size: int) -> None:
     """In by an access port, out by trunks with and without tag; in by the trunk, out by access ports."""
     header, frame = offloaded(make(2, 1, BODY if gso_size else b"body"), gso_size)
-    behind_tag = header._replace(checksum_from=header.checksum_from + 4, header_length=header.header_length + 4)
+    length = header.header_length + 4 if gso_size else 0
+    behind_tag = header._replace(checksum_from=header.checksum_from + 4, header_length=length)
     with place(VLANS) as here:
         out = here.ends_alike("a", header, frame)
         assert out == {
@@ -59,6 +60,15 @@ def test_tags_move_what_is_counted_from_the_frames_beginning(make: type, gso_siz
         }
         out = here.ends_alike("t", behind_tag, tagged(frame, tag(10, pcp=3)))
         assert out == {name: [(header, frame)] for name in ("a", "b", "n")}
+
+
+def test_a_hint_at_the_headers_length_never_becomes_one_that_is_longer_than_the_frame() -> None:
+    """A kernel refuses such a frame."""
+    header, frame = offloaded(tagged(tcp4(2, 1, b"body"), tag(10)))
+    for hint in (1, 3):
+        with place(VLANS) as here:
+            [(said, _)] = here.carry("t", frame, header._replace(header_length=hint))["a"]
+            assert said.header_length == 0
 
 
 def test_tags_that_no_port_reads_stay_where_they_are() -> None:

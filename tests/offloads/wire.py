@@ -50,8 +50,9 @@ def offloaded(frame: bytes, gso_size: int = 0) -> tuple[Virtio, bytes]:
         field, kind, header = 16, TCP6 if is_ipv6 else TCP4, (frame[transport + 12] >> 4) * 4
     made = bytearray(frame)
     store(made, transport + field, words(addresses) + protocol + len(frame) - transport)
-    said = Virtio(NEEDS_CHECKSUM, kind if gso_size else PLAIN, transport + header, gso_size, transport, field)
-    return said, bytes(made)
+    if not gso_size:
+        return Virtio(NEEDS_CHECKSUM, checksum_from=transport, checksum_at=field), bytes(made)
+    return Virtio(NEEDS_CHECKSUM, kind, transport + header, gso_size, transport, field), bytes(made)
 
 
 def cut(header: Virtio, frame: bytes) -> list[bytes]:
