@@ -69,7 +69,7 @@ def move_headers(heads: Any, slot: int, by: int) -> None:
     """
     if heads[slot] & NEEDS_CHECKSUM or heads[slot + GSO_TYPE] != 0:
         store_u16(heads, slot + CHECKSUM_FROM, np.uint16(np.int64(load_u16(heads, slot + CHECKSUM_FROM)) + by))
-        hint = np.int64(load_u16(heads, slot + HEADER_LENGTH))
+        hint: Any = np.int64(load_u16(heads, slot + HEADER_LENGTH))
         if hint != 0:
             store_u16(heads, slot + HEADER_LENGTH, np.uint16(max(hint + by, 0)))
 
