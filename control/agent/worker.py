@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ from typing import Any
 from control.agent.channel import ChannelClosedError, Message, WorkerChannel
 from control.agent.process import ProcessId, wait_for_end
 from control.agent.rundir import RunDir
+from control.own_code import PYTHON, own_environment
 
-COMMAND = (sys.executable, "-m", "dataplane.worker")
+COMMAND = (*PYTHON, "-m", "dataplane.worker")
 
 SILENCE_LIMIT_S = 120.0
 """How long a worker may load without a word (each kernel it compiles is a word) before it counts as stuck."""
@@ -65,6 +65,7 @@ def start_process(run_dir: RunDir, index: int, command: Sequence[str] = COMMAND)
             stdout=log,
             stderr=log,
             start_new_session=True,
+            env=own_environment(),
             umask=0o077,
         )
 

@@ -10,13 +10,13 @@ import platform
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from control.host.capabilities import lacking_capabilities
 from control.host.rootless import SYSCTLS, find_obstacle, read_sysctls
+from control.own_code import PYTHON, own_environment
 
 OLDEST_KERNEL = (4, 20)
 """PACKET_IGNORE_OUTGOING came with it."""
@@ -220,9 +220,11 @@ def _read(path: str) -> str:
 
 
 def _run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
+    command = [*PYTHON, *arguments]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=own_environment()
+        )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"no answer within {PATIENCE_S} s")
 
