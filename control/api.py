@@ -5,6 +5,11 @@
     POST   /v1/ports                               {"port": {…}, "until_caller_ends": false}
     DELETE /v1/ports/NAME
     POST   /v1/reload  /v1/fdb/flush
+    GET    /v1/peers
+    POST   /v1/peers                               {"peers": [{…}, …]}
+    DELETE /v1/peers/NODE
+    POST   /v1/peers/NODE/endpoints                {"endpoint": {…}}
+    DELETE /v1/peers/NODE/endpoints/NETWORK/ADDRESS
     GET    /v1/flows?CRITERION=VALUE&limit=N  /v1/routes  /v1/neighbours
     POST   /v1/flows/kill {CRITERION: VALUE}  /v1/neighbours/flush {"address": ADDRESS}
 
@@ -26,6 +31,7 @@ from aiohttp import web
 
 from control.agent import conversations, documents
 from control.agent.instance import Instance, NoSuchPortError
+from control.agent.peers import NoSuchPeerError
 from control.agent.process import ProcessId
 from control.agent.rundir import RunDir
 from control.capture import Captures
@@ -60,6 +66,11 @@ class ApiServer:
                 web.get("/v1/routes", self._routes),
                 web.get("/v1/neighbours", self._neighbours),
                 web.post("/v1/neighbours/flush", self._flush_neighbours),
+                web.get("/v1/peers", self._peers),
+                web.post("/v1/peers", self._feed_peers),
+                web.delete("/v1/peers/{node}", self._forget_peer),
+                web.post("/v1/peers/{node}/endpoints", self._feed_endpoint),
+                web.delete("/v1/peers/{node}/endpoints/{network}/{address}", self._forget_endpoint),
                 web.get("/v1/config", self._config),
                 web.post("/v1/reload", self._reload),
                 web.get("/v1/capture/{name}", self._capture),
@@ -135,6 +146,32 @@ class ApiServer:
             await asyncio.to_thread(conversations.flush_neighbours, self._instance.fabric, address)
         )
 
+    async def _peers(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            text=await asyncio.to_thread(lambda: json.dumps(documents.peers_document(self._instance)))
+        )
+
+    async def _feed_peers(self, request: web.Request) -> web.Response:
+        peers = (await _read_object(request)).get("peers")
+        if not isinstance(peers, list):
+            raise UserError("the request's body: expected a list of peers, found none")
+        return web.json_response({"peers": await self._instance.peers.upsert(peers)})
+
+    async def _forget_peer(self, request: web.Request) -> web.Response:
+        node = request.match_info["node"]
+        await self._instance.peers.remove(node)
+        return web.json_response({"peers": [node]})
+
+    async def _feed_endpoint(self, request: web.Request) -> web.Response:
+        node, body = request.match_info["node"], await _read_object(request)
+        await self._instance.peers.upsert_endpoint(node, body.get("endpoint", {}))
+        return web.json_response({"peers": [node]})
+
+    async def _forget_endpoint(self, request: web.Request) -> web.Response:
+        node, network, address = (request.match_info[name] for name in ("node", "network", "address"))
+        await self._instance.peers.remove_endpoint(node, network, address)
+        return web.json_response({"peers": [node]})
+
     async def _config(self, _request: web.Request) -> web.Response:
         return web.json_response(documents.configuration_document(self._instance))
 
@@ -177,7 +214,8 @@ async def _sentences_for_errors(request: web.Request, handler: Handler) -> web.S
     try:
         return await handler(request)
     except UserError as error:
-        code = 404 if isinstance(error, NoSuchPortError) else 422 if isinstance(error, ConfigurationError) else 400
+        is_missing = isinstance(error, NoSuchPortError | NoSuchPeerError)
+        code = 404 if is_missing else 422 if isinstance(error, ConfigurationError) else 400
         return _refusal(code, str(error), error.status)
     except web.HTTPException as error:
         return _refusal(error.status, f"{request.method} {request.path}: {error.reason}", 1)

@@ -67,6 +67,27 @@ class AgentClient:
         """Forget the neighbours with an address, or all."""
         return self._call("POST", "/v1/neighbours/flush", {} if address is None else {"address": address})
 
+    def peers(self) -> list[dict[str, Any]]:
+        """Return all that is known of other nodes."""
+        return self._call("GET", "/v1/peers")
+
+    def feed_peers(self, peers: list[dict[str, Any]]) -> dict[str, Any]:
+        """Say what other nodes have, each written whole as in a configuration file; return their names."""
+        return self._call("POST", "/v1/peers", {"peers": peers})
+
+    def forget_peer(self, node: str) -> dict[str, Any]:
+        """Say that a node that was fed is gone."""
+        return self._call("DELETE", f"/v1/peers/{quote(node, safe='')}")
+
+    def feed_endpoint(self, node: str, endpoint: dict[str, Any]) -> dict[str, Any]:
+        """Say that a node that was fed has an endpoint, written as in a configuration file."""
+        return self._call("POST", f"/v1/peers/{quote(node, safe='')}/endpoints", {"endpoint": endpoint})
+
+    def forget_endpoint(self, node: str, network: str, address: str) -> dict[str, Any]:
+        """Say that a node that was fed has an endpoint no longer."""
+        place = "/".join(quote(part, safe="") for part in (network, address))
+        return self._call("DELETE", f"/v1/peers/{quote(node, safe='')}/endpoints/{place}")
+
     def configuration(self) -> dict[str, Any]:
         return self._call("GET", "/v1/config")
 

@@ -4,7 +4,7 @@ Nothing here reads files or touches the system. Two configurations compare equal
 applying a new one is applying the difference.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Literal
 
@@ -313,3 +313,14 @@ class Configuration:
             if network.name == name:
                 return network
         raise KeyError(name)
+
+
+def without_peers(configuration: Configuration) -> Configuration:
+    """Return the configuration as if there were no other nodes."""
+    overlay = configuration.overlay
+    return replace(configuration, overlay=None if overlay is None else replace(overlay, peers=()))
+
+
+def only_peers_differ(before: Configuration, after: Configuration) -> bool:
+    """Whether there is an overlay, and nothing but its peers is another, if anything is."""
+    return before.overlay is not None and without_peers(before) == without_peers(after)

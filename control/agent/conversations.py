@@ -126,6 +126,7 @@ def routes_document(fabric: Fabric) -> list[Document]:
                     "port": hop.port or None,
                     "via": None if hop.via is None else str(hop.via),
                     "weight": hop.weight,
+                    "peer": hop.peer or None,
                 }
                 for hop in route.hops
             ],

@@ -7,9 +7,9 @@ from typing import Any
 
 from control.agent.instance import Instance
 from control.agent.rundir import RunDir
-from control.config import render_configuration, render_network, render_port
+from control.config import render_configuration, render_network, render_peer, render_port
 from control.fabric import PortCounters
-from control.model import Pcap, Port
+from control.model import Pcap, Port, Vtep
 
 Document = dict[str, Any]
 NOTHING_YET = PortCounters()
@@ -77,6 +77,19 @@ def fdb_document(instance: Instance) -> list[Document]:
     return sorted(entries, key=lambda entry: (entry["network"] or "", entry["vlan"] or 0, entry["mac"]))
 
 
+def peers_document(instance: Instance) -> list[Document]:
+    """Return all that is known of other nodes, by name; ``source`` is who says so, ``networks`` those it is in."""
+    overlays = [network.name for network in instance.configuration.networks if network.mode == "overlay"]
+    now_s = time.monotonic()
+    documents = []
+    for _node, known in sorted(instance.peers.store.known.items()):
+        expires_s = None if known.expires_at is None else max(0.0, round(known.expires_at - now_s, 1))
+        document = dict(render_peer(known.peer))
+        document["networks"] = document["networks"] or overlays
+        documents.append(document | {"source": known.source, "expires_s": expires_s})
+    return documents
+
+
 def drops_document(instance: Instance) -> Document:
     """Return how many frames ended for which reason, in all and by the port where they came in."""
     ports = instance.fabric.drop_counts()
@@ -101,6 +114,8 @@ def _state(instance: Instance, port: Port) -> Document:
     keeper = instance.keepers.get(port.name)
     if isinstance(port.attachment, Pcap):
         state, reason = "replay", "fed by `tapestry replay` alone"
+    elif port.attachment == Vtep("raw"):
+        state, reason = "up", ""
     elif keeper is None:
         state, reason = "opening", ""
     else:

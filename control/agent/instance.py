@@ -19,13 +19,16 @@ from control.agent.keeper import PortKeeper, Surroundings
 from control.agent.namespaces import Namespaces
 from control.agent.outside import Outside
 from control.agent.owners import Owners
+from control.agent.peers import PeerFeed
 from control.agent.process import ProcessId
 from control.agent.record import AttachedPort, Record, RecordFile
+from control.agent.rundir import RunDir
 from control.agent.system import System
 from control.agent.worker import HandedOver
 from control.agent.workers import WorkerPool
 from control.errors import UserError
-from control.model import Configuration, Pcap, Port
+from control.model import Configuration, Pcap, Port, only_peers_differ, without_peers
+from control.overlay.journal import PeerJournal
 from control.reconcile import Committed, commit_to, namespaces_of, plan_actions
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ class Instance:
         self._record = record
         self._remembering: asyncio.TimerHandle | None = None
         self._changing = asyncio.Lock()
+        self.peers = PeerFeed(fabric, PeerJournal(RunDir(record.place).peers), self._changing)
         self._owners = Owners(self._owner_is_gone)
         self._watch = system.watch_links(lambda change: self._executor.hear_link(change))
         made = before.made_namespaces if before else frozenset()
@@ -118,7 +122,9 @@ class Instance:
 
         async with self._changing:
             attached = ports_named(self.configuration, [port.name for port in self._attached])
-            loaded = await asyncio.to_thread(load_configuration, self.path, self.configuration, attached)
+            loaded = await asyncio.to_thread(
+                load_configuration, self.path, self.configuration, attached, fed=self.peers.fed
+            )
             configuration, kept = keep_capacities(loaded.configuration, self.configuration)
             await self._change(self._outside.complete(configuration), strict=False)
             self.warnings = (*loaded.warnings, *kept)
@@ -130,7 +136,7 @@ class Instance:
         from control.config.ports import parse_port
 
         async with self._changing:
-            port = parse_port(entry, self.configuration)
+            port = parse_port(entry, self.configuration, elsewhere=self.peers.store.claims)
             if isinstance(port.attachment, Pcap):
                 raise UserError(f"port {port.name}: a pcap port is for `tapestry replay`; attach a tap or a nic")
             attached = self._attached
@@ -166,6 +172,7 @@ class Instance:
         """Let go of every device, stop the workers, remove what was made."""
         self.state = "stopping"
         self._owners.close()
+        self.peers.close()
         async with self._changing:
             self._watch.close()
             await self._outside.close()
@@ -178,6 +185,7 @@ class Instance:
         """Leave workers, devices and namespaces to the next agent."""
         self._owners.close()
         self._watch.close()
+        self.peers.close()
         self._outside.leave()
         self._remember()
         self.workers.hang_up()
@@ -206,11 +214,18 @@ class Instance:
             raise
 
     async def _apply(self, configuration: Configuration, *, strict: bool) -> None:
+        if only_peers_differ(self.configuration, configuration):
+            await asyncio.to_thread(self.fabric.apply, configuration, time.monotonic())
+        else:
+            await self._apply_all(configuration, strict=strict)
+        self.peers.watch_leases()
+
+    async def _apply_all(self, configuration: Configuration, *, strict: bool) -> None:
         plan = plan_actions(self._executor.applied, commit_to(configuration))
         self._executor.check(plan)
         await asyncio.to_thread(self._outside.check, self.configuration, configuration)
         # In a thread: it waits until every worker has seen the change, and a worker may end meanwhile.
-        await asyncio.to_thread(self.fabric.apply, configuration)
+        await asyncio.to_thread(self.fabric.apply, configuration, time.monotonic())
         self._remember()
         await self._executor.execute(plan, strict=strict)
         self._remember()
@@ -253,7 +268,7 @@ class Instance:
             self._remembering = None
         self._record.update(
             workers=self.workers.records,
-            configuration=self.configuration,
+            configuration=without_peers(self.configuration),  # They have a journal of their own.
             fabric=self.fabric.snapshot(),
             open_devices=tuple(keeper.device for keeper in self.keepers.values() if keeper.is_open),
             made_namespaces=self._namespaces.made,

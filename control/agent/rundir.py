@@ -37,6 +37,10 @@ class RunDir:
         return self.path / "state.json"
 
     @property
+    def peers(self) -> Path:
+        return self.path / "peers.jsonl"
+
+    @property
     def lock_file(self) -> Path:
         return self.path / "lock"
 
@@ -67,7 +71,13 @@ class RunDir:
 
     def remove(self) -> None:
         """Remove what an instance leaves in the directory, and the directory if nothing else is in it."""
-        for path in (self.api_socket, self.record, *self.path.glob("worker-*.sock"), *self.path.glob("worker-*.log")):
+        for path in (
+            self.api_socket,
+            self.record,
+            self.peers,
+            *self.path.glob("worker-*.sock"),
+            *self.path.glob("worker-*.log"),
+        ):
             path.unlink(missing_ok=True)
         self.lock_file.unlink(missing_ok=True)
         try:

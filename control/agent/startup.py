@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from control.agent.console import CompileProgress
 from control.agent.desired import keep_capacities, ports_named
 from control.agent.leftovers import end_strangers
+from control.agent.peers import fed_peers
 from control.agent.record import Record, RecordFile, read_record
 from control.agent.rundir import RunDir
 from control.agent.system import System
 from control.agent.worker import HandedOver
 from control.agent.workers import WorkerPool
 from control.model import Configuration
+from control.overlay.journal import read_journal
 
 if TYPE_CHECKING:
     from control.agent.instance import Instance
@@ -109,7 +111,8 @@ class Startup:
 
         previous = self._before.configuration if self._is_heir else None
         attached = ports_named(previous, [port.name for port in self._before.attached]) if previous else ()
-        configuration, warnings = load_configuration(self._config, previous, attached)
+        fed = fed_peers(self._run_dir.peers) if self._is_heir else ()
+        configuration, warnings = load_configuration(self._config, previous, attached, fed=fed)
         if previous is not None:
             configuration, kept = keep_capacities(configuration, previous)
             warnings = (*warnings, *kept)
@@ -128,7 +131,13 @@ class Startup:
         if handed_over is not None and before.configuration is not None:
             try:
                 gone = set(range(before.configuration.workers)) - set(self._pool.workers)
-                fabric = Fabric.attach(handed_over.memory_fd, before.configuration, before.fabric, gone)
+                fabric = Fabric.attach(
+                    handed_over.memory_fd,
+                    before.configuration,
+                    before.fabric,
+                    gone,
+                    known=read_journal(self._run_dir.peers),
+                )
             except (LayoutError, GenerationTimeoutError) as error:
                 os.close(handed_over.memory_fd)
                 log.warning("the workers that run cannot be taken over (%s): they are replaced", error)

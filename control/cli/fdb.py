@@ -45,13 +45,14 @@ def flush(run_dir: RunDirOption = None, output: Output = None, json: Json = Fals
 
 def tabulate(document: list[dict[str, Any]]) -> Table:
     """Return a row an address."""
-    header = ("network", "vlan", "mac", "port", "kind", "heard")
+    header = ("network", "vlan", "mac", "port", "peer", "kind", "heard")
     rows = [
         [
             entry["network"],
             entry["vlan"],
             entry["mac"],
             entry["port"],
+            entry["peer"],
             "static" if entry["static"] else "learned",
             None if entry["static"] else f"{entry['age_s']:.0f} s ago",
         ]

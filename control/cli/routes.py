@@ -18,8 +18,8 @@ def routes(run_dir: RunDirOption = None, watch: Watch = False, output: Output = 
 
 def tabulate(document: list[dict[str, Any]]) -> Table:
     """Return a row for each way on; a route to several has several."""
-    header = ("to", "kind", "via", "network", "port", "weight", "because")
-    nowhere: dict[str, Any] = dict.fromkeys(("via", "network", "port", "weight"))
+    header = ("to", "kind", "via", "network", "port", "peer", "weight", "because")
+    nowhere: dict[str, Any] = dict.fromkeys(("via", "network", "port", "peer", "weight"))
     rows = [
         [
             route["to"],
@@ -27,6 +27,7 @@ def tabulate(document: list[dict[str, Any]]) -> Table:
             hop["via"],
             hop["network"],
             hop["port"],
+            hop["peer"],
             hop["weight"] if len(route["hops"]) > 1 else None,
             route["origin"],
         ]

@@ -11,7 +11,7 @@ load.py       all of it in order; ports.py: one port for the API; render.py: the
 
 from control.config.load import Loaded, load_configuration, parse_configuration
 from control.config.ports import parse_port
-from control.config.render import render_configuration, render_network, render_port
+from control.config.render import render_configuration, render_network, render_peer, render_port
 from control.errors import ConfigurationError
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "parse_port",
     "render_configuration",
     "render_network",
+    "render_peer",
     "render_port",
 ]

@@ -8,7 +8,7 @@ from control.config.check import Networks
 from control.config.mistakes import Mistakes, Path
 from control.config.schema import PeerFields, RemoteEndpointFields
 from control.config.subnets import is_host, subnet_of
-from control.model import Address, Network, Overlay, Peer, RemoteEndpoint, Subnet, Uplink
+from control.model import Address, Configuration, Network, Overlay, Peer, RemoteEndpoint, Subnet, Uplink
 from control.overlay.claims import PeerClaims
 
 
@@ -38,6 +38,38 @@ def resolve_peers(
             claims.add(peer)
             peers.append(peer)
     return tuple(peers)
+
+
+def parse_peer(mapping: object, configuration: Configuration, where: str = "peer") -> Peer:
+    """Return the node that ``mapping`` (an item of the file's ``peers``, as JSON has it) is.
+
+    Same fields, same rules as in the file; but what others have is not looked at. ConfigurationError with every mistake
+    as ``WHERE: field: expected what, found what``.
+    """
+    mistakes = Mistakes(where)
+    peer = _read_peer(mapping, (), _land_of(configuration, mistakes), mistakes)
+    mistakes.raise_any()
+    assert peer is not None
+    return peer
+
+
+def parse_endpoint(
+    mapping: object, networks: Sequence[str], configuration: Configuration, where: str = "endpoint"
+) -> RemoteEndpoint:
+    """Return the endpoint that ``mapping`` is, of a peer that takes part in ``networks``; errors as ``parse_peer``."""
+    mistakes = Mistakes(where)
+    endpoint = read_endpoint(mapping, (), networks, _land_of(configuration, mistakes), mistakes)
+    mistakes.raise_any()
+    assert endpoint is not None
+    return endpoint
+
+
+def _land_of(configuration: Configuration, mistakes: Mistakes) -> Land:
+    if configuration.overlay is None:
+        mistakes.add((), "an overlay to reach other nodes by", "none")
+        mistakes.raise_any()
+    networks = {network.name: network for network in configuration.networks}
+    return Land(networks, True, configuration.overlay, configuration.uplink)
 
 
 def read_endpoint(

@@ -11,6 +11,7 @@ from control.agent.rundir import RunDir
 from control.errors import UserError
 from control.fabric import Fabric
 from control.model import Configuration
+from control.overlay.journal import read_journal
 from dataplane.shm import LayoutError
 
 MEMORY = "/memfd:tapestry (deleted)"
@@ -45,7 +46,14 @@ def copy_tables(run_dir: RunDir) -> tuple[Fabric, int]:
         )
     try:
         workers = range(record.configuration.workers)
-        copy = Fabric.attach(fd, record.configuration, record.fabric, gone=workers, private=True)
+        copy = Fabric.attach(
+            fd,
+            record.configuration,
+            record.fabric,
+            gone=workers,
+            private=True,
+            known=read_journal(run_dir.peers),
+        )
         return copy, time.monotonic_ns()
     except LayoutError as error:
         raise UserError(str(error)) from error

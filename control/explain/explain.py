@@ -61,7 +61,7 @@ def explain(packet: Packet, fabric: Fabric, now_ns: int, in_port: str | None, is
     ``is_running``: they are a copy of a running fabric's, whose switch knows what it knows; otherwise whoever is named
     by the configuration is taken to have been heard.
     """
-    place = place_packet(packet, fabric.plan, in_port)
+    place = place_packet(packet, fabric.plan, in_port, fabric.others.store)
     payload = packet_bytes(packet)
     frame = frame_bytes(place.destination_mac, place.source_mac, payload, ether_type_of(packet), place.vlan)
     trial = Trial(fabric, now_ns)

@@ -9,7 +9,8 @@ from control.errors import UserError
 from control.explain.packet import Packet
 from control.fabric.interfaces import UPLINK_KEY, InterfaceKey, InterfacePlan
 from control.fabric.plan import Plan, PortPlan
-from control.model import Address, Network, Port
+from control.model import TUNNEL, Address, Network, Port
+from control.overlay.store import PeerStore
 
 BROADCAST = b"\xff" * 6
 
@@ -26,8 +27,8 @@ class Place(NamedTuple):
     assumed: tuple[str, ...]
 
 
-def place_packet(packet: Packet, plan: Plan, in_port: str | None) -> Place:
-    """Return where the packet comes in; UserError if nobody can tell."""
+def place_packet(packet: Packet, plan: Plan, in_port: str | None, others: PeerStore) -> Place:
+    """Return where the packet comes in; UserError if nobody can tell. ``others``: what is known of other nodes."""
     port = _named(in_port, plan) if in_port else _port_of_source(packet.source, plan)
     assumed: list[str] = []
     source_mac = mac_of(port, packet.source, plan, assumed)
@@ -39,7 +40,10 @@ def place_packet(packet: Packet, plan: Plan, in_port: str | None) -> Place:
         destination_mac = interface.mac
     else:
         receiver = owner_of(packet.destination, port.port.network, plan)
-        if receiver is None:
+        remote_mac = others.mac_of(port.port.network, packet.destination)
+        if remote_mac:
+            destination_mac = remote_mac
+        elif receiver is None:
             assumed.append(f"{packet.destination} has a MAC that nobody has used yet: no port states the address")
             destination_mac = station_mac(packet.destination, plan)
         else:
@@ -108,7 +112,7 @@ def answerer_of(address: Address, domain: int, plan: Plan) -> PortPlan | None:
     for each in members:
         if any(one.ip == address for one in each.port.addresses):
             return each
-    unnamed = [each for each in members if not each.port.addresses]
+    unnamed = [each for each in members if not each.port.addresses and each.port.name != TUNNEL]
     return unnamed[0] if len(unnamed) == 1 else None
 
 

@@ -12,7 +12,7 @@ from control.fabric import Fabric
 from control.fabric.entries import FlowTuple, address_of, flow_tuple
 from control.fabric.interfaces import InterfacePlan
 from control.fabric.routes import PlannedRoute
-from control.model import Address, Subnet
+from control.model import TUNNEL, Address, Subnet
 from dataplane.flow.build import key_of
 from dataplane.route.hops.build import NextHop
 from dataplane.route.hops.tables import KIND_NAMES, LOCAL
@@ -207,6 +207,8 @@ def _route_text(found: Findings, route: Route) -> str:
     vias = [str(address_of(hop.address)) for hop in route.planned.way if hop.address]
     where = _name_of(route.hop, found.fabric)
     kind = f"via {' or '.join(vias)}" if vias else KIND_NAMES[route.hop.kind]
+    if (node := found.fabric.others.names.get(route.hop.peer)) is not None:
+        where = f"{where}, at {node}"
     return f"{route.to} {kind}" + (f" in {where}" if where else "")
 
 
@@ -257,9 +259,16 @@ def _admission_text(found: Findings) -> str:
 
 def _ports_text(found: Findings) -> str:
     names = [found.fabric.name_of(index) for index in sorted(found.fate.copies)]
+    if names == [TUNNEL]:
+        return f"to {_peers_text(found)} by the overlay"
     if len(names) == 1:
         return f"to port {names[0]}"
     return f"to all that may have it: {', '.join(names)}" if names else ""
+
+
+def _peers_text(found: Findings) -> str:
+    """Return who gets the copy for the tunnel."""
+    return found.fabric.others.names.get(found.fate.remote, "every other node of the network")
 
 
 def _name(interface: InterfacePlan | None) -> str:

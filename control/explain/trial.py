@@ -16,7 +16,7 @@ from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.memory.kernels import load_frame
 from dataplane.router.tables import BRIDGED
 from dataplane.transmit.kernels import dress_frame, undress_frame
-from dataplane.vector import SPILL_BYTES, make_arena, make_egress, make_vector
+from dataplane.vector import NO_PEER, SPILL_BYTES, make_arena, make_egress, make_vector
 from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
 
 WORKER = 0
@@ -24,11 +24,14 @@ WORKER = 0
 
 @dataclass
 class Fate:
-    """What became of one frame: a name of VERDICT_NAMES, the drop reason's or None, and its copies by port index."""
+    """What became of one frame: a name of VERDICT_NAMES, the drop reason's or None, and its copies by port index.
+
+    ``remote``: which peer gets the copy for the tunnel, EVERY_PEER for all of them."""
 
     verdict: str
     reason: str | None
     domain: int
+    remote: int = NO_PEER
     errand: int = BRIDGED
     copies: dict[int, bytes] = field(default_factory=dict)
 
@@ -90,7 +93,14 @@ class Trial:
         vector = self.vector
         verdict = int(vector.verdict[i])
         reason = REASON_NAMES[int(vector.reason[i])] if verdict == DROP else None
-        return Fate(VERDICT_NAMES[verdict], reason, int(vector.domain[i]), int(vector.errand[i]), copies or {})
+        return Fate(
+            verdict=VERDICT_NAMES[verdict],
+            reason=reason,
+            domain=int(vector.domain[i]),
+            remote=int(vector.remote[i]),
+            errand=int(vector.errand[i]),
+            copies=copies or {},
+        )
 
     def _take_queued(self, forward: Any) -> dict[int, dict[int, bytes]]:
         """Empty the egress queues as ports do; return the copies of each frame by port."""

@@ -35,18 +35,20 @@ _IPV4_BITS = 32
 @dataclass(frozen=True)
 class RouteHop:
     """One way on. ``network``: the network, or uplink or services, that it leads into; ``port``: the only port there,
-    in a routed network; ``via``: the neighbour, None if that is the destination itself."""
+    in a routed network; ``via``: the neighbour, None if that is the destination itself; ``peer``: the node behind which
+    all of it is."""
 
     network: str
     port: str = ""
     via: Address | None = None
     weight: int = 1
+    peer: str = ""
 
 
 @dataclass(frozen=True)
 class RouteEntry:
     """One route: its ``kind`` is local, connected, via, blackhole or unreachable; its ``origin`` local, static,
-    connected or uplink."""
+    peer, connected or uplink."""
 
     to: Subnet
     kind: str
@@ -141,7 +143,8 @@ def address_of(number: int) -> Address:
 class Names:
     """The names of what a plan has numbered."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, peers: dict[int, str] | None = None) -> None:
+        self.of_peer = peers or {}
         self.of_interface = {interface.number: str(key) for key, interface in plan.interfaces.items()}
         only_port = {number: key.port for key, number in plan.domain_numbers.items()}
         self.of_domain = {
@@ -152,9 +155,12 @@ class Names:
         """The interface that lies in a domain, and the only port there, if there is but one by its nature."""
 
 
-def route_entries(plan: Plan, routes: dict[Subnet, PlannedRoute]) -> Iterator[RouteEntry]:
-    """Yield the routes in order: IPv4 first, then by address, the shorter prefix before the longer."""
-    names = Names(plan)
+def route_entries(plan: Plan, routes: dict[Subnet, PlannedRoute], peers: dict[int, str]) -> Iterator[RouteEntry]:
+    """Yield the routes in order: IPv4 first, then by address, the shorter prefix before the longer.
+
+    ``peers``: the names of other nodes by number.
+    """
+    names = Names(plan, peers)
     for prefix in sorted(routes, key=lambda each: (each.version, int(each.network_address), each.prefixlen)):
         way, origin = routes[prefix]
         kind = KIND_NAMES[next(iter(way)).kind]
@@ -166,4 +172,5 @@ def route_hop(names: Names, hop: NextHop, weight: int) -> RouteHop:
     """Return a next hop with names."""
     port = names.of_domain.get(hop.domain, ("", ""))[1]
     via = address_of(hop.address) if hop.address else None
-    return RouteHop(names.of_interface.get(hop.interface, ""), port, via, weight)
+    peer = names.of_peer.get(hop.peer, "")
+    return RouteHop(names.of_interface.get(hop.interface, ""), port, via, weight, peer)

@@ -26,12 +26,12 @@ from control.fabric.entries import (
 )
 from control.fabric.interfaces import InterfaceKey
 from control.fabric.lapse import lapsed_between
-from control.fabric.others import OtherNodes, only_peers_differ
+from control.fabric.others import OtherNodes
 from control.fabric.plan import Numbers, Plan, make_plan
 from control.fabric.router import Router
 from control.fabric.routes import PlannedRoute, plan_routes
 from control.fabric.rows import static_entries
-from control.model import Address, Configuration, Limits, Port, Subnet
+from control.model import Address, Configuration, Limits, Port, Subnet, only_peers_differ
 from control.overlay.store import PeerPlan
 from dataplane.fdb.build import (
     StaticEntry,
@@ -77,7 +77,7 @@ class PortCounters:
 
 @dataclass(frozen=True)
 class FdbEntry:
-    """One address that is known; ``vlan`` is None where the network reads no VLANs."""
+    """One address that is known; ``vlan`` is None where the network reads no VLANs, ``peer`` for an address here."""
 
     network: str
     vlan: int | None
@@ -85,6 +85,7 @@ class FdbEntry:
     port: str
     static: bool
     age_s: float
+    peer: str | None = None
 
 
 class Left(NamedTuple):
@@ -330,17 +331,20 @@ class Fabric:
     def fdb_entries(self, now_ns: int) -> list[FdbEntry]:
         """Return the addresses that are known at ``now_ns`` (the workers' clock: CLOCK_MONOTONIC, or the replay's)."""
         domains = {number: key for key, number in self.plan.domain_numbers.items()}
-        names = {plan.index: name for name, plan in self.plan.ports.items()}
+        names = {plan.index: (name, None) for name, plan in self.plan.ports.items()} | self.others.places()
         rules = self.state.fdb_rules[1 - free_copy(self.state.control[0])]
-        return [
-            FdbEntry(*domains[entry.domain][:2], entry.mac.hex(":"), names[entry.port], entry.static, entry.age_s)
-            for entry in read_entries(self.state.fdb_buckets, rules, now_ns)
-            if entry.domain in domains and entry.port in names
-        ]
+        entries = []
+        for entry in read_entries(self.state.fdb_buckets, rules, now_ns):
+            if entry.domain in domains and entry.port in names:
+                port, peer = names[entry.port]
+                key = domains[entry.domain]
+                mac = entry.mac.hex(":")
+                entries.append(FdbEntry(key.network, key.vlan, mac, port, entry.static, entry.age_s, peer))
+        return entries
 
     def routes(self) -> list[RouteEntry]:
         """Return the routes in force, in order."""
-        return list(route_entries(self.plan, self.router.routes))
+        return list(route_entries(self.plan, self.router.routes, self.others.names))
 
     def flows(self, now_ns: int) -> Iterator[FlowEntry]:
         """Yield the conversations that there are at ``now_ns``, in the order of their numbers."""

@@ -5,7 +5,6 @@ change is made in place, at once.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from control.errors import UserError
@@ -14,7 +13,7 @@ from control.fabric.peers import PeerTables, Routes
 from control.fabric.plan import Plan
 from control.fabric.router import Router
 from control.fabric.routes import PlannedRoute
-from control.model import Configuration, Subnet
+from control.model import TUNNEL, Configuration, Subnet
 from control.overlay.store import PeerPlan, PeerStore
 from dataplane.fdb.build import void_place
 from dataplane.vector import MAX_PORTS
@@ -37,6 +36,15 @@ class OtherNodes:
         self.store.take_in(plan)
         for number in gone:
             self._forget(number)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Return the nodes by number."""
+        return {number: node for node, number in self.tables.numbers.items()}
+
+    def places(self) -> dict[int, tuple[str, str]]:
+        """Return the port and the node of every place that a node is to the FDB."""
+        return {MAX_PORTS + number: (TUNNEL, node) for number, node in self.names.items()}
 
     def void_learned(self) -> None:
         """Let nothing count any more that frames taught of where addresses are behind other nodes."""
@@ -92,13 +100,3 @@ class OtherNodes:
     def _forget(self, number: int) -> None:
         """Let nothing count any more that was learned of a peer: its number will be another's."""
         void_place(self._state.fdb_head[0], self._state.fdb_rules, MAX_PORTS + number)
-
-
-def only_peers_differ(before: Configuration, after: Configuration) -> bool:
-    """Whether nothing but the peers is another."""
-    return before.overlay is not None and _without_peers(before) == _without_peers(after)
-
-
-def _without_peers(configuration: Configuration) -> Configuration:
-    overlay = configuration.overlay
-    return replace(configuration, overlay=None if overlay is None else replace(overlay, peers=()))

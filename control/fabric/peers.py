@@ -36,10 +36,6 @@ class PeerTables:
         self.numbers: dict[str, int] = {}
         self.routes: Routes = {}
 
-    def name_of(self, number: int) -> str | None:
-        """Return the node of a number."""
-        return next((node for node, each in self.numbers.items() if each == number), None)
-
     def change(self, changes: Sequence[PeerChange]) -> list[int]:
         """Make these changes while the ground stays as it is. Return the numbers that are nobody's any more.
 

@@ -9,7 +9,7 @@ Invariants
   - A plan counts for the store as it is: it is taken in before another is made, or dropped.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
@@ -64,6 +64,8 @@ class PeerStore:
     def __init__(self) -> None:
         self.known: dict[str, Known] = {}
         self.claims = PeerClaims()
+        self.on_take_in: Callable[[PeerPlan], None] = _nobody
+        """Called with every plan that is taken in."""
 
     def set_own(self, ports: Iterable[Port]) -> None:
         """Say what this node's ports have: that no other can have."""
@@ -72,6 +74,11 @@ class PeerStore:
     def peers_of(self, source: str) -> tuple[Peer, ...]:
         """Return what a source has said, and is true still."""
         return tuple(known.peer for known in self.known.values() if known.source == source)
+
+    def mac_of(self, network: str, address: Address) -> bytes:
+        """Return the MAC that an endpoint of a network is known to have; empty if nobody told us."""
+        node = self.claims.addresses_of(network).get(address)
+        return b"" if node is None else self.known[node].endpoints[network, address].mac
 
     def plan_upsert(self, peer: Peer, source: str, now_s: float) -> PeerPlan:
         """Plan that a source says of a node what it has, whole."""
@@ -128,6 +135,7 @@ class PeerStore:
             self._learn(change, plan.source)
         for node, expires_at in plan.leases.items():
             self.known[node].expires_at = expires_at
+        self.on_take_in(plan)
 
     def _forget(self, change: PeerChange) -> None:
         for endpoint in change.gone:
@@ -236,6 +244,10 @@ class _Takings:
                 continue
             head = self._heads.get(node, self._store.known[node].head)
             self._heads[node] = replace(head, subnets=tuple(each for each in head.subnets if each != subnet))
+
+
+def _nobody(_plan: PeerPlan) -> None:
+    """Tell nobody."""
 
 
 def _removal(known: Known) -> PeerChange:

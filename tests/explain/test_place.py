@@ -8,6 +8,7 @@ from control.explain.packet import parse_packet
 from control.explain.place import Place, answerer_of, place_packet
 from control.fabric.interfaces import router_mac
 from control.fabric.plan import Numbers, Plan, make_plan
+from control.overlay.store import PeerStore
 from tests.config.read import load
 
 TEXT = """
@@ -37,7 +38,7 @@ def plan() -> Plan:
 
 
 def place(text: str, plan: Plan, in_port: str | None = None) -> Place:
-    return place_packet(parse_packet(text), plan, in_port)
+    return place_packet(parse_packet(text), plan, in_port, PeerStore())
 
 
 def station(address: str) -> str:

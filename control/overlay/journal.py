@@ -1,0 +1,147 @@
+"""What is known of other nodes, on disk: one line a change, so that the next agent begins where this one stopped.
+
+A change costs a line of its own size, however much else is known. A reader takes whole lines only, so that an agent
+that dies while it writes leaves what it knew before. Like all that a run directory holds it means something until the
+next boot: times are of the machine's monotonic clock.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+from control.model import Peer, RemoteEndpoint
+from control.overlay.store import Known, PeerChange, PeerPlan
+
+VERSION = 1
+LONGEST = 100_000
+"""Lines after which it is time to write down what is known instead of how that came about."""
+
+
+class PeerJournal:
+    """The file at ``path``. OSError where the disk refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines = 0
+
+    @property
+    def is_long(self) -> bool:
+        return self._lines > LONGEST
+
+    def begin(self, known: Iterable[Known]) -> None:
+        """Hold this and nothing else, in one step."""
+        temporary = self._path.with_suffix(".new")
+        lines = [json.dumps({"version": VERSION})]
+        lines += [_line(each.source, each.head, (), each.endpoints.values(), each.expires_at) for each in known]
+        with _open_own(temporary, os.O_TRUNC) as file:
+            file.write("\n".join(lines) + "\n")
+        os.replace(temporary, self._path)
+        self._lines = len(lines)
+
+    def note(self, plan: PeerPlan) -> None:
+        """Add what a plan changes, and the leases it renews."""
+        lines = [
+            _line(plan.source, each.after, each.gone, each.come, plan.leases.get(each.node), each.node)
+            for each in plan.changes
+        ]
+        changed = {each.node for each in plan.changes}
+        renewed = {node: end for node, end in plan.leases.items() if node not in changed and end is not None}
+        lines += [json.dumps({"node": node, "until": end}) for node, end in renewed.items()]
+        if not lines:
+            return
+        with _open_own(self._path, os.O_APPEND) as file:
+            file.write("\n".join(lines) + "\n")
+        self._lines += len(lines)
+
+
+def read_journal(path: Path) -> list[PeerPlan]:
+    """Return what was known, as plans for an empty store; nothing if the file is not there, or another version's."""
+    known: dict[str, Known] = {}
+    for line in _lines_of(path):
+        if "source" not in line:
+            if line["node"] in known:
+                known[line["node"]].expires_at = line["until"]
+            continue
+        _follow(known, line)
+    return [
+        PeerPlan(
+            each.source,
+            (PeerChange(node, None, each.head, come=tuple(each.endpoints.values())),),
+            {node: each.expires_at},
+        )
+        for node, each in known.items()
+    ]
+
+
+def _lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return
+    whole, _, _ = text.rpartition("\n")
+    lines = whole.split("\n")
+    if lines[0] != json.dumps({"version": VERSION}):
+        return
+    for line in lines[1:]:
+        yield json.loads(line)
+
+
+def _follow(known: dict[str, Known], line: Mapping[str, Any]) -> None:
+    node = line["node"]
+    if line["head"] is None:
+        known.pop(node, None)
+        return
+    present = known.setdefault(node, Known(_peer(node, line["head"]), {}, line["source"]))
+    present.head, present.expires_at = _peer(node, line["head"]), line["until"]
+    for network, address in line["gone"]:
+        present.endpoints.pop((network, ip_address(address)), None)
+    for fields in line["come"]:
+        endpoint = _endpoint(fields)
+        present.endpoints[endpoint.network, endpoint.address] = endpoint
+
+
+def _line(
+    source: str,
+    head: Peer | None,
+    gone: Iterable[RemoteEndpoint],
+    come: Iterable[RemoteEndpoint],
+    until: float | None,
+    node: str = "",
+) -> str:
+    document = {
+        "source": source,
+        "node": node or (head.node if head else ""),
+        "head": None if head is None else _head(head),
+        "gone": [] if head is None else [(each.network, str(each.address)) for each in gone],
+        "come": [(e.network, str(e.address), e.mac.hex(), e.namespace, e.labels) for e in come],
+        "until": until,
+    }
+    return json.dumps(document)
+
+
+def _head(peer: Peer) -> dict[str, Any]:
+    return {
+        "address": str(peer.address),
+        "subnets": [str(subnet) for subnet in peer.subnets],
+        "networks": peer.networks,
+        "lease_s": peer.lease_s,
+    }
+
+
+def _peer(node: str, head: Mapping[str, Any]) -> Peer:
+    subnets = tuple(ip_network(subnet) for subnet in head["subnets"])
+    return Peer(node, ip_address(head["address"]), subnets, (), tuple(head["networks"]), head["lease_s"])
+
+
+def _endpoint(fields: Iterable[Any]) -> RemoteEndpoint:
+    network, address, mac, namespace, labels = fields
+    pairs = tuple((name, value) for name, value in labels)
+    return RemoteEndpoint(network, ip_address(address), bytes.fromhex(mac), namespace, pairs)
+
+
+def _open_own(path: Path, flags: int) -> Any:
+    """Open a file for writing that its owner alone may read."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600), "w")
