@@ -14,6 +14,7 @@ keeper, which tries again; it is not planned anew.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from control.host.vtep import VtepSettings
 from control.model import ROUTED_GATEWAYS, Address, Configuration, Interface, Nic, Pcap, Port, Tap, Vtep
 from control.uplink.plan import host_end
 
@@ -25,7 +26,7 @@ class Device:
     ``netns`` None is the agent's own namespace. ``addresses`` are in CIDR form; ``mac`` is aa:bb:cc:dd:ee:ff or empty
     where the device keeps its own; ``mtu`` is in bytes, 0 where it is not ours to set. ``gateways``, without a prefix
     length, are the ways to everywhere else. ``offloads``, of a TAP: what comes by it may be superframes, with partial
-    checksums.
+    checksums. ``vtep`` is what a device of that kind is, which has no name and no link.
     """
 
     port: str
@@ -38,6 +39,12 @@ class Device:
     addresses: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     offloads: bool = True
+    vtep: VtepSettings | None = None
+
+    @property
+    def has_link(self) -> bool:
+        """Whether it is an interface of some namespace, which comes and goes, and is up or down."""
+        return self.vtep is None
 
     @property
     def place(self) -> tuple[str | None, str]:
@@ -46,7 +53,11 @@ class Device:
 
     def is_same_device(self, other: "Device") -> bool:
         """Return whether going from one to the other is a matter of settings, and traffic need not stop."""
-        return self.place == other.place and self.kind == other.kind and self.offloads == other.offloads
+        return self._identity == other._identity
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return self.place, self.kind, self.offloads, self.vtep
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +134,15 @@ def plan_actions(applied: Committed, desired: Committed) -> tuple[Action, ...]:
 
 
 def commit_to(configuration: Configuration) -> Committed:
-    """Return what the agent has to keep up for a configuration. Ports of replay need nothing of the system."""
-    ports = (port for port in configuration.ports if not isinstance(port.attachment, Pcap | Vtep))
+    """Return what the agent has to keep up for a configuration."""
+    ports = (port for port in configuration.ports if has_device(port))
     devices = {port.name: device_of(port, configuration) for port in ports}
     return Committed(devices, namespaces_of(devices.values()))
+
+
+def has_device(port: Port) -> bool:
+    """Whether the port has a device of its own: not one of replay, nor a tunnel of raw frames, which uses another's."""
+    return not isinstance(port.attachment, Pcap) and port.attachment != Vtep("raw")
 
 
 def namespaces_of(devices: Iterable[Device]) -> frozenset[str]:
@@ -139,6 +155,8 @@ def device_of(port: Port, configuration: Configuration) -> Device:
     attachment = port.attachment
     if isinstance(attachment, Nic):
         return Device(port.name, "nic", attachment.ifname)
+    if isinstance(attachment, Vtep):
+        return Device(port.name, "vtep", "", vtep=vtep_settings(configuration))
     if not isinstance(attachment, Tap):
         raise TypeError(f"port {port.name} has no device: {attachment}")
     return Device(
@@ -152,6 +170,21 @@ def device_of(port: Port, configuration: Configuration) -> Device:
         addresses=tuple(str(address) for address in _addresses_of(port, configuration)),
         gateways=tuple(str(gateway) for gateway in _gateways_of(port, attachment, configuration)),
         offloads=attachment.offloads,
+    )
+
+
+def vtep_settings(configuration: Configuration) -> VtepSettings:
+    """Return what the sockets of the overlay's tunnels are made by."""
+    overlay = configuration.overlay
+    if overlay is None:
+        raise TypeError("a configuration without overlay has no tunnel")
+    return VtepSettings(
+        str(overlay.address),
+        overlay.port,
+        overlay.ttl,
+        overlay.checksum,
+        "" if overlay.group is None else str(overlay.group),
+        overlay.group_interface,
     )
 
 

@@ -14,6 +14,7 @@ from dataplane.jit import JIT_DISABLED, kernel
 from dataplane.memory import load_u32_at
 
 EINTR: Final = 4
+EIO: Final = 5
 ENXIO: Final = 6
 EBADF: Final = 9
 EAGAIN: Final = 11
@@ -35,6 +36,9 @@ if JIT_DISABLED:
     readv: Any = _function("readv", ctypes.c_ssize_t, ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
     writev: Any = _function("writev", ctypes.c_ssize_t, ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
     sendmmsg: Any = _function("sendmmsg", ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+    recvmmsg: Any = _function(
+        "recvmmsg", ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p
+    )
     epoll_wait: Any = _function("epoll_wait", ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
     _clock_gettime: Any = _function("clock_gettime", ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
     last_error: Any = ctypes.get_errno
@@ -43,6 +47,9 @@ else:
     readv = types.ExternalFunction("readv", types.intp(types.int32, types.uintp, types.int32))
     writev = types.ExternalFunction("writev", types.intp(types.int32, types.uintp, types.int32))
     sendmmsg = types.ExternalFunction("sendmmsg", types.int32(types.int32, types.uintp, types.uint32, types.int32))
+    recvmmsg = types.ExternalFunction(
+        "recvmmsg", types.int32(types.int32, types.uintp, types.uint32, types.int32, types.uintp)
+    )
     epoll_wait = types.ExternalFunction("epoll_wait", types.int32(types.int32, types.uintp, types.int32, types.int32))
     _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.uintp))
     _errno_location: Any = types.ExternalFunction("__errno_location", types.uintp())

@@ -68,6 +68,7 @@ class Instance:
         self._changing = asyncio.Lock()
         self.peers = PeerFeed(fabric, PeerJournal(RunDir(record.place).peers), self._changing)
         self._owners = Owners(self._owner_is_gone)
+        self._system = system
         self._watch = system.watch_links(lambda change: self._executor.hear_link(change))
         made = before.made_namespaces if before else frozenset()
         self._namespaces = Namespaces(system, record, made)
@@ -122,9 +123,9 @@ class Instance:
 
         async with self._changing:
             attached = ports_named(self.configuration, [port.name for port in self._attached])
-            loaded = await asyncio.to_thread(
-                load_configuration, self.path, self.configuration, attached, fed=self.peers.fed
-            )
+            way, before = self._system.underlay_mtu, self.configuration
+            fed = self.peers.fed
+            loaded = await asyncio.to_thread(load_configuration, self.path, before, attached, way, fed)
             configuration, kept = keep_capacities(loaded.configuration, self.configuration)
             await self._change(self._outside.complete(configuration), strict=False)
             self.warnings = (*loaded.warnings, *kept)

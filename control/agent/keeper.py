@@ -88,20 +88,20 @@ class PortKeeper:
         try:
             await self._open()
         except BaseException:
-            self._around.watch.unwatch(*self._place)
+            self._unwatch()
             raise
         self._task = asyncio.create_task(self._keep())
 
     def wait_for_device(self, reason: str) -> None:
         """Begin without the device: it is opened as soon as it can be."""
         self._become(PortState.WAITING, reason)
-        self._around.watch.watch(*self._place)
+        self._watch()
         self._lost.set()
         self._task = asyncio.create_task(self._keep())
 
     def adopt(self) -> None:
         """Begin with a device that the workers hold already."""
-        self._see(self._around.watch.watch(*self._place))
+        self._see(self._watch())
         if not self.is_open:
             self._become(PortState.DOWN, LINK_IS_DOWN)
         self._around.set_link(self.device.port, self.state is PortState.UP)
@@ -121,7 +121,7 @@ class PortKeeper:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._around.watch.unwatch(*self._place)
+        self._unwatch()
         await self._release(PortState.OPENING, "")
 
     def hear_link(self, change: LinkChange) -> None:
@@ -139,6 +139,16 @@ class PortKeeper:
     @property
     def _place(self) -> tuple[str | None, str]:
         return self.device.netns, self.device.ifname
+
+    def _watch(self) -> LinkChange:
+        """Follow the device's link from now on; return how it is. What has no link is up for as long as it is open."""
+        if not self.device.has_link:
+            return LinkChange(*self._place, is_there=True, passes_frames=True)
+        return self._around.watch.watch(*self._place)
+
+    def _unwatch(self) -> None:
+        if self.device.has_link:
+            self._around.watch.unwatch(*self._place)
 
     async def _keep(self) -> None:
         while True:
@@ -171,7 +181,7 @@ class PortKeeper:
         descriptor = await self._open_in_thread()
         try:
             await around.workers.open_port(self.index, descriptor)
-            link = around.watch.watch(*self._place)
+            link = self._watch()
         except BaseException:
             await around.workers.close_port(self.index)
             raise
@@ -186,7 +196,7 @@ class PortKeeper:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             with contextlib.suppress(UserError, OSError):
-                os.close((await opening).fd)
+                (await opening).close()
             raise
 
     def _open_device(self) -> PortDescriptor:

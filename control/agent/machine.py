@@ -25,6 +25,12 @@ class Machine:
 
             nic = open_nic(device.ifname)
             return PortDescriptor(nic.fd, "nic", dict(nic.options))
+        if device.vtep is not None:
+            from control.host.vtep import open_vtep
+
+            vtep = open_vtep(device.vtep)
+            first, *others = *vtep.receivers, *vtep.senders
+            return PortDescriptor(first, "vtep", dict(vtep.options), tuple(others))
         from control.host.taps import open_tap
 
         tap = open_tap(
@@ -72,6 +78,11 @@ class Machine:
         from control.uplink.host import HostRouting
 
         return HostRouting(before, remember)
+
+    def underlay_mtu(self, towards: Address) -> int:
+        from control.host.underlay import underlay_mtu
+
+        return underlay_mtu(towards)
 
     def has_ipv6(self) -> bool:
         from control.uplink.sysctls import has_ipv6

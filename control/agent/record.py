@@ -13,6 +13,7 @@ from typing import Any
 
 from control.agent.encode import decode, encode
 from control.agent.process import ProcessId
+from control.host.vtep import VtepSettings
 from control.model import Configuration
 from control.reconcile import Device
 
@@ -127,7 +128,8 @@ def boot_id() -> str:
 
 def _device(entry: dict[str, Any]) -> Device:
     lists = {name: tuple(entry[name]) for name in ("addresses", "gateways")}
-    return Device(**(entry | lists))
+    vtep = entry.get("vtep")
+    return Device(**(entry | lists | {"vtep": VtepSettings(**vtep) if vtep else None}))
 
 
 def _attached(entry: dict[str, Any]) -> AttachedPort:

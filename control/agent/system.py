@@ -90,6 +90,10 @@ class System(Protocol):
         """Return the host's side of a host uplink. ``before`` is what ``remember`` was told by an earlier one."""
         ...
 
+    def underlay_mtu(self, towards: Address) -> int:
+        """Return the MTU of the host's way to an address, in bytes."""
+        ...
+
     def has_ipv6(self) -> bool:
         """Return whether devices in the agent's own namespace may have IPv6 addresses."""
         ...

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from control.agent.channel import ChannelClosedError, Message, WorkerChannel
@@ -34,11 +35,24 @@ class WorkerError(Exception):
 
 @dataclass(slots=True)
 class PortDescriptor:
-    """An open port as workers get it: ``kind`` is tap or nic; ``options`` are the kind's own (ring sizes)."""
+    """An open port as workers get it: ``kind`` is tap, nic or vtep; ``options`` are the kind's own (ring sizes).
+
+    ``others``: the descriptors beside ``fd`` of a device that has several.
+    """
 
     fd: int
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
+    others: tuple[int, ...] = ()
+
+    @property
+    def descriptors(self) -> list[int]:
+        return [self.fd, *self.others]
+
+    def close(self) -> None:
+        """Let go of all descriptors."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
 
 @dataclass(slots=True)
@@ -132,7 +146,7 @@ class Worker:
         self.holds.add(index)
         if receive:
             self.receives.add(index)
-        answer = await self._ask(message, [port.fd], [("port_open", index), ("port_failed", index)])
+        answer = await self._ask(message, port.descriptors, [("port_open", index), ("port_failed", index)])
         if answer["op"] == "port_failed":
             self.holds.discard(index)
             self.receives.discard(index)
@@ -195,7 +209,8 @@ class Worker:
             if message.get("memory"):
                 handed_over.memory_fd = next(remaining)
             for port in message["ports"]:
-                descriptor = PortDescriptor(next(remaining), port["kind"], port["options"])
+                first, *others = islice(remaining, port["descriptors"])
+                descriptor = PortDescriptor(first, port["kind"], port["options"], tuple(others))
                 handed_over.ports[port["index"]] = descriptor
                 if port["receive"]:
                     handed_over.receives.add(port["index"])

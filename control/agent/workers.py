@@ -5,7 +5,6 @@ worker that dies is replaced; the tables are in memory that the agent holds too,
 """
 
 import asyncio
-import contextlib
 import errno
 import logging
 import os
@@ -150,7 +149,7 @@ class WorkerPool:
         self._receiver.pop(index, None)
         await self._on_each_ready_worker(lambda worker: worker.close_port(index))
         if port is not None:
-            await asyncio.to_thread(os.close, port.fd)  # The last one takes a TAP with it: some 20 ms.
+            await asyncio.to_thread(port.close)  # The last one takes a TAP with it: some 20 ms.
 
     async def stop(self) -> None:
         """End all workers and close all descriptors."""
@@ -158,7 +157,7 @@ class WorkerPool:
             supervisor.cancel()
         await asyncio.gather(*self._supervisors, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in self.workers.values()))
-        await asyncio.gather(*(asyncio.to_thread(os.close, port.fd) for port in self._ports.values()))
+        await asyncio.gather(*(asyncio.to_thread(port.close) for port in self._ports.values()))
         self._ports.clear()
         for index in self.workers:
             self._run_dir.worker_socket(index).unlink(missing_ok=True)
@@ -260,6 +259,6 @@ class WorkerPool:
 
 
 def _close_all(handed_over: HandedOver) -> None:
-    for fd in (handed_over.memory_fd, *(port.fd for port in handed_over.ports.values())):
-        with contextlib.suppress(OSError):
-            os.close(fd)
+    os.close(handed_over.memory_fd)
+    for port in handed_over.ports.values():
+        port.close()

@@ -54,13 +54,21 @@ def resolve_overlay(
         learning=bool(fields.learning),
         group=fields.group,
         group_interface=fields.group_interface or "",
-        checksum=address.version == 6 if fields.checksum is None else fields.checksum,
+        checksum=_writes_checksums(fields, address),
         ttl=64 if fields.ttl is None else fields.ttl,
         dscp=fields.dscp if isinstance(fields.dscp, int) else None,
         gbp=bool(fields.gbp),
         mtu=fields.mtu or 0,
     )
     return replace(overlay, mtu=overlay.mtu or _mtu(overlay, peers, way_out.uplink, networks, underlay_mtu)), peers
+
+
+def _writes_checksums(fields: OverlayFields, address: Address) -> bool:
+    """Return whether outer UDP checksums are written: where nobody states it, where there must be one (IPv6), or where
+    the kernel needs it to cut superframes."""
+    if fields.checksum is None:
+        return address.version == 6 or fields.transport != "raw"
+    return fields.checksum
 
 
 def made_port(overlay: Overlay | None) -> Port | None:

@@ -42,6 +42,21 @@ def mirror_frame(ring: Any, vector: Any, arena: Any, i: int, port: int, sent: in
 
 
 @kernel
+def mirror_inner(ring: Any, vector: Any, arena: Any, i: int, port: int, outer: int) -> None:
+    """Copy frame ``i`` as it was received, but for its first ``outer`` bytes, which carried it here; nothing if it is
+    shorter."""
+    if np.int64(vector.head_length[i]) < outer:
+        return
+    vector.head_at[i] += outer
+    vector.head_length[i] -= outer
+    vector.length[i] -= outer
+    mirror_frame(ring, vector, arena, i, port, 0)
+    vector.head_at[i] -= outer
+    vector.head_length[i] += outer
+    vector.length[i] += outer
+
+
+@kernel
 def write_ring(records: Any, position: int, source: Any, source_at: int, count: int) -> None:
     """Copy ``count`` bytes to ``position`` of the ring, around its end if need be."""
     at = np.int64(position & _MASK)

@@ -10,6 +10,7 @@ from dataplane.vector import FRAME_AT, HEAD_BYTES, MAX_PORTS, SLOT_BYTES, SPILL_
 NO_DEVICE: Final = 0
 TAP: Final = 1
 NIC: Final = 2
+VTEP: Final = 3
 
 MAX_DESCRIPTORS: Final = 65536
 MAX_EVENTS: Final = 64

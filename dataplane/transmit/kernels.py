@@ -8,11 +8,11 @@ from dataplane.ethernet import pop_tag, push_tag
 from dataplane.forward.tables import TAGGING
 from dataplane.generation.tables import COPIES
 from dataplane.jit import inlined, kernel
-from dataplane.mirror.kernels import mirror_frame
-from dataplane.mirror.tables import MIRROR_SENT
 from dataplane.ports.nic.kernels import add_message, send_nic
-from dataplane.ports.tables import MESSAGES, NIC, TAP
+from dataplane.ports.tables import MESSAGES, NIC, TAP, VTEP
 from dataplane.ports.tap.kernels import send_tap
+from dataplane.transmit.copies import note_copy
+from dataplane.transmit.vtep import transmit_vtep
 
 _PRIORITY_MASK = 0xF000
 
@@ -55,6 +55,8 @@ def transmit_vector(lane: Any, generation: int) -> None:
             transmit_tap(lane, generation, port)
         elif device.failed == 0 and device.kind == NIC:
             transmit_nic(lane, generation, port)
+        elif device.failed == 0 and device.kind == VTEP:
+            transmit_vtep(lane, generation, port)
         else:
             lane.state.port_counters[lane.worker].ports[port].transmit_errors += egress.count[port]
         egress.count[port] = 0
@@ -91,22 +93,3 @@ def transmit_nic(lane: Any, generation: int, port: int) -> None:
             note_copy(lane, port, i, lane.devices.messages[m].sent_bytes != 0)
             undress_frame(vector, heads, i, needs_tag(vector, forward, port, i))
         first += messages
-
-
-@kernel
-def note_copy(lane: Any, port: int, i: int, taken: bool) -> None:
-    """Count one copy of frame ``i`` at the port that took or refused it; mirror it if asked and taken."""
-    count_copy(lane.vector, lane.state.port_counters[lane.worker].ports[port], i, taken)
-    if taken and lane.state.switches[0].mirror[port] & MIRROR_SENT:
-        mirror_frame(lane.state.mirror_rings[lane.worker], lane.vector, lane.arena, i, port, 1)
-
-
-@inlined
-def count_copy(vector: Any, counters: Any, i: int, taken: bool) -> None:
-    """Count one copy of frame ``i`` at the port, whose record ``counters`` is, that took it or refused it."""
-    if taken:
-        vector.copies[i] += 1
-        counters.tx_packets += 1
-        counters.tx_bytes += vector.length[i]
-    else:
-        counters.transmit_errors += 1

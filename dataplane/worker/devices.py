@@ -10,24 +10,34 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.ports.tables import MAX_DESCRIPTORS, NIC, NO_DEVICE, TAP
+from dataplane.ports.tables import MAX_DESCRIPTORS, NIC, NO_DEVICE, TAP, VTEP
+from dataplane.ports.vtep.tables import SENDERS
 from dataplane.vector import MAX_PORTS
-from dataplane.worker.messages import PortRequest
+from dataplane.worker.messages import PortRequest, close_all
 
-KINDS = {"tap": TAP, "nic": NIC}
+KINDS = {"tap": TAP, "nic": NIC, "vtep": VTEP}
 NO_PORT = MAX_PORTS
 """What ``port_of_descriptor`` says of a descriptor that is no port's: the agent's sockets."""
 
 
 @dataclass
 class Device:
-    """One open port: its descriptor, and what the agent said of it."""
+    """One open port: its descriptors, and what the agent said of it."""
 
-    descriptor: int
+    descriptors: tuple[int, ...]
     kind: str
     receives: bool
     options: dict[str, Any]
     ring: mmap.mmap | None = None
+
+    @property
+    def descriptor(self) -> int:
+        return self.descriptors[0]
+
+    @property
+    def readable(self) -> tuple[int, ...]:
+        """The descriptors that frames come by: of a VTEP's sockets some, of other devices the only one."""
+        return self.descriptors[: self.options.get("receivers", 1)]
 
 
 def pending_error(device: Device) -> int:
@@ -39,10 +49,11 @@ def pending_error(device: Device) -> int:
 
 
 class Devices:
-    """All of them, and the record of them that the compiled loop reads."""
+    """All of them, and the records of them that the compiled loop reads: see ``Lane``."""
 
-    def __init__(self, record: Any) -> None:
+    def __init__(self, record: Any, vtep: Any) -> None:
         self.record = record
+        self.vtep = vtep
         self.record.port_of_descriptor[:] = NO_PORT
         self.epoll = select.epoll()
         self.record.epoll = self.epoll.fileno()
@@ -57,30 +68,44 @@ class Devices:
         """Undo ``watch_socket``."""
         self.epoll.unregister(descriptor)
 
-    def open_port(self, request: PortRequest, descriptor: int) -> None:
+    def open_port(self, request: PortRequest, *descriptors: int) -> None:
         """Take a device over, instead of the port's present one; OSError if it cannot be used.
 
-        The descriptor belongs to the devices from now on, and is closed if that fails.
+        The descriptors belong to the devices from now on, and are closed if that fails.
         """
         self.close_port(request.index)
-        device = Device(descriptor, request.kind, request.receives, request.options)
+        device = Device(descriptors, request.kind, request.receives, request.options)
         row = self.record.ports[request.index]
         try:
-            if descriptor >= MAX_DESCRIPTORS:
+            if max(descriptors) >= MAX_DESCRIPTORS:
                 raise OSError(errno.EMFILE, "too many open descriptors")
             if request.kind == "nic":
                 self._map_ring(row, device)
-            os.set_blocking(descriptor, False)
+            if request.kind == "vtep":
+                self._line_up_senders(device)
+            for descriptor in descriptors:
+                os.set_blocking(descriptor, False)
             if request.receives:
-                self.epoll.register(descriptor, select.EPOLLIN)
+                self._watch_device(device)
         except OSError:
-            os.close(descriptor)
+            close_all(device.descriptors)
             raise
-        self.record.port_of_descriptor[descriptor] = request.index
-        row.descriptor = descriptor
+        self.record.port_of_descriptor[list(device.readable)] = request.index
+        row.descriptor = device.descriptor
         row.failed = 0
         row.kind = KINDS[request.kind]
         self.open[request.index] = device
+
+    def _watch_device(self, device: Device) -> None:
+        for descriptor in device.readable:
+            self.epoll.register(descriptor, select.EPOLLIN)
+
+    def _line_up_senders(self, device: Device) -> None:
+        senders = device.descriptors[len(device.readable) :][:SENDERS]
+        self.vtep.senders[: len(senders)] = senders
+        self.vtep.sender_count = len(senders)
+        self.vtep.cuts = device.options["cuts"]
+        self.vtep.filled = self.vtep.next_message = self.vtep.listed = self.vtep.next_listed = 0
 
     def _map_ring(self, row: Any, device: Device) -> None:
         options = device.options
@@ -101,10 +126,11 @@ class Devices:
         if device is None:
             return
         self.record.ports[index].kind = NO_DEVICE
-        self.record.port_of_descriptor[device.descriptor] = NO_PORT
-        if device.receives:  # The agent holds the device too: closing alone would leave it in the set.
-            self.epoll.unregister(device.descriptor)
-        os.close(device.descriptor)
+        for descriptor in device.readable:
+            self.record.port_of_descriptor[descriptor] = NO_PORT
+            if device.receives:  # The agent holds the device too: closing alone would leave it in the set.
+                self.epoll.unregister(descriptor)
+        close_all(device.descriptors)
 
     def take_failed(self) -> list[tuple[int, int]]:
         """Close the devices that failed since the last call; return (index, errno) of each."""

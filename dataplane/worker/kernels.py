@@ -10,17 +10,19 @@ from dataplane.flow.kernels import sweep_share
 from dataplane.generation.tables import COPIES
 from dataplane.jit import expanded, kernel
 from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns
-from dataplane.mirror.kernels import mirror_frame
+from dataplane.mirror.kernels import mirror_inner
 from dataplane.mirror.tables import MIRROR_RECEIVED
 from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.kernels import fail_device
 from dataplane.ports.nic.kernels import receive_nic
-from dataplane.ports.tables import MAX_EVENTS, NIC
+from dataplane.ports.tables import MAX_EVENTS, NIC, VTEP
 from dataplane.ports.tap.kernels import receive_tap
+from dataplane.ports.vtep.kernels import receive_vtep
 from dataplane.router.view import flows_of, mappings_of
 from dataplane.settle import settle_vector
 from dataplane.transmit.kernels import transmit_vector
 from dataplane.vector import MAX_PORTS
+from dataplane.wire import VXLAN_BYTES
 
 CONTROL_READY: Final = 1
 DEVICE_FAILED: Final = 2
@@ -74,32 +76,48 @@ def serve_devices(lane: Any, generation: int, ready: int, now_ns: int) -> bool:
         if port == MAX_PORTS:  # The agent's socket.
             called = True
             continue
-        before = vector.count
-        if devices.ports[port].kind == NIC:
-            receive_nic(devices, port, vector, lane.arena, now_ns)
-        else:
-            receive_tap(devices, port, vector, lane.iovecs, now_ns)
-        note_received(lane, port, before)
-        if vector.count == before and devices.events[e].events & (EPOLLERR | EPOLLHUP):
-            fail_device(devices, port, EBADFD)
-        if vector.count == devices.vector_limit:
-            carry_burst(lane, generation)
+        waits = True
+        while waits:
+            before = vector.count
+            waits = receive_frames(lane, generation, port, devices.events[e].descriptor, now_ns)
+            note_received(lane, port, before)
+            if vector.count == before and devices.events[e].events & (EPOLLERR | EPOLLHUP):
+                fail_device(devices, port, EBADFD)
+            if waits or vector.count == devices.vector_limit:
+                carry_burst(lane, generation)
     if vector.count:
         carry_burst(lane, generation)
     return called
 
 
 @expanded
+def receive_frames(lane: Any, generation: int, port: int, descriptor: int, now_ns: int) -> bool:
+    """Append to the vector what a device has, as far as there is room; True if the rest must not wait for an event."""
+    devices = lane.devices
+    kind = devices.ports[port].kind
+    waits = False
+    if kind == NIC:
+        receive_nic(devices, port, lane.vector, lane.arena, now_ns)
+    elif kind == VTEP:
+        waits = receive_vtep(lane, generation, port, descriptor, now_ns)
+    else:
+        receive_tap(devices, port, lane.vector, lane.iovecs, now_ns)
+    return waits
+
+
+@expanded
 def note_received(lane: Any, port: int, first: int) -> None:
-    """Count, and mirror if asked, what a port has just received: the frames from ``first`` on."""
+    """Count, and mirror if asked, what a port has just received: the frames from ``first`` on, without the VXLAN header
+    that is before them at a tunnel's sockets."""
     vector = lane.vector
     counters = lane.state.port_counters[lane.worker].ports[port]
+    outer = VXLAN_BYTES if lane.devices.ports[port].kind == VTEP else 0
     for i in range(first, vector.count):
         counters.rx_packets += 1
-        counters.rx_bytes += vector.length[i]
+        counters.rx_bytes += np.uint64(max(0, np.int64(vector.length[i]) - outer))
     if lane.state.switches[0].mirror[port] & MIRROR_RECEIVED:
         for i in range(first, vector.count):
-            mirror_frame(lane.state.mirror_rings[lane.worker], vector, lane.arena, i, port, 0)
+            mirror_inner(lane.state.mirror_rings[lane.worker], vector, lane.arena, i, port, outer)
 
 
 @expanded

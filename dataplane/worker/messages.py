@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from dataplane.vector import MAX_PORTS
@@ -24,7 +25,7 @@ class MessageError(Exception):
 
 
 class PortRequest(NamedTuple):
-    """What ``open_port`` asks for; ``options`` are those of the kind (a NIC's ring)."""
+    """What ``open_port`` asks for; ``options`` are those of the kind (a NIC's ring, a VTEP's sockets)."""
 
     index: int
     kind: str
@@ -58,7 +59,7 @@ def send_message(connection: socket.socket, message: Message, descriptors: tuple
         raise AgentGoneError from error
 
 
-def close_all(descriptors: list[int]) -> None:
+def close_all(descriptors: Iterable[int]) -> None:
     """Close descriptors that nobody wants."""
     for descriptor in descriptors:
         os.close(descriptor)
@@ -84,6 +85,8 @@ def read_port_request(message: Message, kinds: tuple[str, ...]) -> PortRequest:
         raise MessageError(f"options: expected an object, found {brief(options)}")
     if kind == "nic":
         require_ring(options)
+    if kind == "vtep":
+        require_sockets(options)
     return PortRequest(index, kind, receives, options)
 
 
@@ -95,6 +98,13 @@ def require_ring(options: dict[str, Any]) -> None:
     per_block, rest = divmod(options["block_size"], options["frame_size"])
     if rest or options["frame_count"] % per_block:
         raise MessageError(f"options: expected whole slots in whole blocks, found {brief(options)}")
+
+
+def require_sockets(options: dict[str, Any]) -> None:
+    """MessageError unless the options say which of the descriptors receive, and whether the kernel cuts superframes."""
+    for name, choices in (("receivers", (1, 2)), ("cuts", (0, 1))):
+        if options.get(name) not in choices:
+            raise MessageError(f"options: {name}: expected one of {choices}, found {brief(options.get(name))}")
 
 
 def brief(value: Any) -> str:

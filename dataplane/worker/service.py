@@ -48,7 +48,7 @@ class Service:
     def __init__(self, listener: socket.socket, index: int, vector_limit: int) -> None:
         self.listener = listener
         self.lane = make_lane(None, index, vector_limit)
-        self.devices = Devices(self.lane.devices)
+        self.devices = Devices(self.lane.devices, self.lane.vtep)
         self.devices.watch_socket(listener.fileno())
         self.connection: socket.socket | None = None
         self.memory_fd = -1
@@ -153,10 +153,13 @@ class Service:
     def open_port(self, message: Message, descriptors: list[int]) -> None:
         """Begin to serve a device."""
         request = read_port_request(message, tuple(KINDS))
-        if not descriptors:
-            raise MessageError("open_port: expected a descriptor")
+        needed = wanted = 1
+        if request.kind == "vtep":
+            needed, wanted = request.options["receivers"] + 1, len(descriptors)
+        if len(descriptors) < needed:
+            raise MessageError(f"open_port: expected {needed} or more descriptors, found {len(descriptors)}")
         try:
-            self.devices.open_port(request, descriptors.pop(0))
+            self.devices.open_port(request, *[descriptors.pop(0) for _ in range(wanted)])
         except OSError as error:
             self.tell({"op": "port_failed", "index": request.index, "errno": error.errno or 0})
         else:
@@ -169,10 +172,16 @@ class Service:
         while first or ports:
             batch, ports = ports[:PORTS_PER_MESSAGE], ports[PORTS_PER_MESSAGE:]
             described = [
-                {"index": index, "kind": device.kind, "receive": device.receives, "options": device.options}
+                {
+                    "index": index,
+                    "kind": device.kind,
+                    "receive": device.receives,
+                    "options": device.options,
+                    "descriptors": len(device.descriptors),
+                }
                 for index, device in batch
             ]
-            descriptors = [device.descriptor for _, device in batch]
+            descriptors = [descriptor for _, device in batch for descriptor in device.descriptors]
             memory = first and self.memory_fd >= 0
             if memory:
                 descriptors.insert(0, self.memory_fd)

@@ -90,7 +90,8 @@ class FakeSystem:
         self.devices[device.place] = ours
         self.settings[device.place] = device
         self.opened[device.port] += 1
-        return PortDescriptor(theirs, device.kind)
+        others = (os.dup(theirs), os.dup(theirs)) if device.vtep is not None else ()
+        return PortDescriptor(theirs, device.kind, {}, others)
 
     def reconfigure_device(self, before: Device, after: Device) -> None:
         assert self.settings[before.place] == before
@@ -118,6 +119,9 @@ class FakeSystem:
     def host_side(self, before: Mapping[str, str], remember: Callable[[Mapping[str, str]], None]) -> "FakeHostSide":
         self.host.before, self.host.remember = dict(before), remember
         return self.host
+
+    def underlay_mtu(self, towards: Address) -> int:
+        return 1500
 
     def has_ipv6(self) -> bool:
         return True

@@ -23,7 +23,7 @@ class FakeWorker:
         self.mode = mode
         self.memory_fd = -1
         self.ports: dict[int, dict[str, Any]] = {}
-        self.descriptors: dict[int, int] = {}
+        self.descriptors: dict[int, list[int]] = {}
 
     def serve(self) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -38,7 +38,7 @@ class FakeWorker:
     def converse(self, connection: socket.socket) -> bool:
         """Answer until the agent hangs up; True if it said stop."""
         while True:
-            payload, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 16)
+            payload, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 200)
             if not payload:
                 return False
             message = json.loads(payload)
@@ -53,10 +53,10 @@ class FakeWorker:
             case "attach":
                 return self.attach(descriptors[0])
             case "open_port":
-                return self.open_port(message, descriptors[0])
+                return self.open_port(message, list(descriptors))
             case "close_port":
                 self.ports.pop(message["index"], None)
-                os.close(self.descriptors.pop(message["index"]))
+                close_all(self.descriptors.pop(message["index"]))
                 return [({"op": "port_closed", "index": message["index"]}, [])]
             case "hand_over":
                 return self.hand_over()
@@ -71,14 +71,15 @@ class FakeWorker:
         progress = [({"op": "compiling", "done": done, "total": 2, "kernel": "k"}, []) for done in (1, 2)]
         return [*progress, ({"op": "ready", "pid": os.getpid(), "load_s": 0.0}, [])]
 
-    def open_port(self, message: dict[str, Any], descriptor: int) -> list[tuple[dict[str, Any], list[int]]]:
+    def open_port(self, message: dict[str, Any], descriptors: list[int]) -> list[tuple[dict[str, Any], list[int]]]:
         if self.mode == "refuses_ports":
-            os.close(descriptor)
+            close_all(descriptors)
             return [({"op": "port_failed", "index": message["index"], "errno": 22}, [])]
         if message["index"] in self.descriptors:
-            os.close(self.descriptors[message["index"]])
-        self.descriptors[message["index"]] = descriptor
-        self.ports[message["index"]] = {key: message[key] for key in ("index", "kind", "receive", "options")}
+            close_all(self.descriptors[message["index"]])
+        self.descriptors[message["index"]] = descriptors
+        told = {key: message[key] for key in ("index", "kind", "receive", "options")}
+        self.ports[message["index"]] = {**told, "descriptors": len(descriptors)}
         return [({"op": "port_open", "index": message["index"]}, [])]
 
     def hand_over(self) -> list[tuple[dict[str, Any], list[int]]]:
@@ -88,12 +89,17 @@ class FakeWorker:
         answers: list[tuple[dict[str, Any], list[int]]] = [(first, [self.memory_fd])]
         for index in indexes:
             part = {"op": "handed_over", "ports": [self.ports[index]], "more": index != indexes[-1]}
-            answers.append((part, [self.descriptors[index]]))
+            answers.append((part, self.descriptors[index]))
         return answers
 
     def note(self, message: dict[str, Any]) -> None:
         with open(self.path.removesuffix(".sock") + ".asked", "a") as file:
             file.write(json.dumps(message) + "\n")
+
+
+def close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 if __name__ == "__main__":

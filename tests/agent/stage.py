@@ -62,7 +62,7 @@ class Scene:
         startup.instance.leave()
         await startup._api.stop()
         for port in startup._pool.open_ports().values():
-            os.close(port.fd)
+            port.close()
         startup.instance.fabric.close()
 
     def asked(self, worker: int = 0) -> list[dict[str, Any]]:

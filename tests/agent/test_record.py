@@ -5,13 +5,17 @@ from pathlib import Path
 
 from control.agent.process import ProcessId
 from control.agent.record import AttachedPort, Record, RecordFile, WorkerRecord, read_record, write_record
+from control.host.vtep import VtepSettings
 from control.model import Configuration, Network
 from control.reconcile import Device
 
 FULL = Record(
     workers=(WorkerRecord(0, ProcessId(123, 456)),),
     fabric={"ports": {"web": 3}},
-    open_devices=(Device("web", "tap", "eth0", netns="web", addresses=("10.0.0.2/24",)),),
+    open_devices=(
+        Device("web", "tap", "eth0", netns="web", addresses=("10.0.0.2/24",)),
+        Device("overlay", "vtep", "", vtep=VtepSettings("192.0.2.1", ttl=9)),
+    ),
     made_namespaces=frozenset({"web"}),
     attached=(AttachedPort("x", ProcessId(9, 9)), AttachedPort("y")),
     configuration=Configuration("node1", networks=(Network("blue"),)),

@@ -31,7 +31,7 @@ def test_what_an_overlay_does_not_state() -> None:
         learning=False,
         group=None,
         group_interface="",
-        checksum=False,
+        checksum=True,
         ttl=64,
         dscp=None,
         gbp=False,
@@ -40,8 +40,10 @@ def test_what_an_overlay_does_not_state() -> None:
     )
 
 
-def test_outer_checksums_are_written_over_ipv6_and_where_they_are_asked_for() -> None:
+def test_outer_checksums_are_written_but_in_raw_frames_over_ipv4() -> None:
     assert overlay_of("overlay: {address: '2001:db8::1'}\n").checksum
+    assert overlay_of("overlay: {address: 192.0.2.1}\n").checksum
+    assert not overlay_of("overlay: {address: 192.0.2.1, checksum: false}\n").checksum
     assert not overlay_of("overlay: {address: '2001:db8::1', checksum: false}\n").checksum
     assert overlay_of("overlay: {address: 192.0.2.1, checksum: true}\n").checksum
 
@@ -142,6 +144,7 @@ def test_raw_frames_leave_by_the_uplink_and_have_its_address_and_mtu() -> None:
     text = "uplink: {mode: nic, ifname: eth0, addresses: [192.0.2.1/24, 192.0.2.9/24], mtu: 9000}\n"
     overlay = overlay_of(text + "overlay: {transport: raw}\n")
     assert (str(overlay.address), overlay.mtu, overlay.transport) == ("192.0.2.1", 9000, "raw")
+    assert not overlay.checksum
     assert str(overlay_of(text + "overlay: {transport: raw, address: 192.0.2.9}\n").address) == "192.0.2.9"
     leased = "uplink: {mode: nic, ifname: eth0}\noverlay: {transport: raw, address: 192.0.2.9}\n"
     assert str(overlay_of(leased).address) == "192.0.2.9"

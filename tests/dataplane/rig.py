@@ -31,7 +31,7 @@ class Rig:
         self.fabric = Fabric(configuration.limits, workers=configuration.workers)
         self.fabric.apply(configuration)
         self.lane = make_lane(self.fabric.state, 0, vector)
-        self.devices = Devices(self.lane.devices)
+        self.devices = Devices(self.lane.devices, self.lane.vtep)
         self.far: dict[str, socket.socket] = {}
         self.agent = os.eventfd(1)
         self.devices.watch_socket(self.agent)
