@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from control.errors import UserError
+from control.host.namespaces import run_in_thread
 from control.model import Address
 
 RTM_F_FIB_MATCH = 0x2000  # linux/rtnetlink.h
@@ -13,8 +14,13 @@ def underlay_mtu(towards: Address) -> int:
     """Return the MTU, in bytes, of the host's way to an address; UserError if there is none.
 
     An address of the host itself means the interface that has it. A route's own MTU counts before its interface's, the
-    least of several; what the kernel has learned from a path does not, since it forgets that again.
+    least of several; what the kernel has learned from a path does not, since it forgets that again. May be called from
+    a thread that runs an event loop.
     """
+    return run_in_thread(lambda: _ask(towards))
+
+
+def _ask(towards: Address) -> int:
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 

@@ -1,5 +1,6 @@
 """The sockets of a VTEP: what they are set to, what the kernel says of them, and refusals that say what to do."""
 
+import asyncio
 import errno
 import os
 import socket
@@ -162,7 +163,12 @@ def test_a_group_without_its_interface_is_refused() -> None:
 
 
 def mtu(namespace: Namespace, towards: str) -> int:
-    return run_in_namespace(namespace.name, lambda: underlay_mtu(ip_address(towards)))
+    """Ask from where an event loop runs, as the agent does."""
+
+    async def ask() -> int:
+        return underlay_mtu(ip_address(towards))
+
+    return run_in_namespace(namespace.name, lambda: asyncio.run(ask()))
 
 
 def test_the_underlays_mtu_is_that_of_the_way() -> None:
