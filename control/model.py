@@ -185,8 +185,8 @@ class Overlay:
 
     ``learning``: addresses behind other nodes are learned from frames too. ``group``: broadcast goes to this multicast
     address, joined at ``group_interface``, instead of to each peer. ``checksum``: the outer UDP checksum is written.
-    ``dscp``: of the outer header; None: the inner packet's. ``gbp``: group-based policy is read and written. ``mtu``:
-    of the underlay, in bytes.
+    ``dscp``: of the outer header; None: the inner packet's. ``gbp``: group-based policy is read and written.
+    ``uncut``: superframes go uncut where the host can carry them so. ``mtu``: of the underlay, in bytes.
     """
 
     address: Address
@@ -199,6 +199,7 @@ class Overlay:
     ttl: int = 64
     dscp: int | None = None
     gbp: bool = False
+    uncut: bool = True
     mtu: int = DEFAULT_MTU
     peers: tuple[Peer, ...] = ()
 

@@ -185,6 +185,7 @@ def vtep_settings(configuration: Configuration) -> VtepSettings:
         overlay.checksum,
         "" if overlay.group is None else str(overlay.group),
         overlay.group_interface,
+        overlay.uncut,
     )
 
 

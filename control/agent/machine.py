@@ -29,7 +29,7 @@ class Machine:
             from control.host.vtep import open_vtep
 
             vtep = open_vtep(device.vtep)
-            first, *others = *vtep.receivers, *vtep.senders
+            first, *others = vtep.descriptors
             return PortDescriptor(first, "vtep", dict(vtep.options), tuple(others))
         from control.host.taps import open_tap
 

@@ -58,6 +58,7 @@ def resolve_overlay(
         ttl=64 if fields.ttl is None else fields.ttl,
         dscp=fields.dscp if isinstance(fields.dscp, int) else None,
         gbp=bool(fields.gbp),
+        uncut=fields.uncut is not False,
         mtu=fields.mtu or 0,
     )
     return replace(overlay, mtu=overlay.mtu or _mtu(overlay, peers, way_out.uplink, networks, underlay_mtu)), peers

@@ -106,6 +106,7 @@ def render_overlay(overlay: Overlay) -> Json:
         "ttl": overlay.ttl,
         "dscp": "inherit" if overlay.dscp is None else overlay.dscp,
         "gbp": overlay.gbp,
+        "uncut": overlay.uncut,
         "mtu": overlay.mtu,
         "peers": [render_peer(peer) for peer in overlay.peers],
     }

@@ -205,6 +205,7 @@ class OverlayFields(Part):
     ttl: Annotated[int, reads(_whole(1, _MAX_TTL))] | None = None
     dscp: Annotated[int | str, reads(overlay_values.dscp)] | None = None
     gbp: Bool | None = None
+    uncut: Bool | None = None
     mtu: Annotated[int, reads(_whole(MIN_MTU, _MAX_UNDERLAY_MTU))] | None = None
     peers: Sequence | None = None
 

@@ -33,6 +33,7 @@ from typing import NamedTuple
 from control.errors import UserError
 from control.host.listeners import list_listeners
 from control.host.processes import holder_of_socket
+from control.host.uncut import UNCUT_VERSION, open_uncut_tap
 from control.model import VXLAN_PORT, Address
 
 # linux/in.h, linux/in6.h, linux/udp.h, asm-generic/socket.h
@@ -113,7 +114,8 @@ _FAMILIES = {
 class VtepSettings:
     """What the sockets are made by; addresses as text. ``group`` is joined at ``group_interface`` (both "": none).
 
-    ``checksum``: outer UDP checksums are written. Without them, superframes go as single datagrams.
+    ``checksum``: outer UDP checksums are written. Without them, superframes go as single datagrams. ``uncut``: where
+    the host can carry superframes encapsulated and uncut, they go so, without an outer checksum.
     """
 
     address: str
@@ -122,6 +124,7 @@ class VtepSettings:
     checksum: bool = True
     group: str = ""
     group_interface: str = ""
+    uncut: bool = False
 
     @property
     def host(self) -> Address:
@@ -135,6 +138,13 @@ class OpenVtep:
     receivers: tuple[int, ...]
     senders: tuple[int, ...]
     options: dict[str, int]
+    uncut: tuple[int, ...] = ()
+    """The TAP for uncut superframes, if there is one."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """All, in the order in which workers expect them."""
+        return self.receivers + self.senders + self.uncut
 
 
 def open_vtep(settings: VtepSettings) -> OpenVtep:
@@ -151,8 +161,12 @@ def open_vtep(settings: VtepSettings) -> OpenVtep:
             _join(family, receivers[-1], settings, group_index)
         senders = [opened.enter_context(each) for each in _open_senders(family, settings, group_index)]
         opened.pop_all()
+    tap = open_uncut_tap() if settings.uncut and settings.host.version == UNCUT_VERSION else None
     options = {"receivers": len(receivers), "cuts": int(settings.checksum)}
-    return OpenVtep(tuple(each.detach() for each in receivers), tuple(each.detach() for each in senders), options)
+    if tap is not None:
+        options["uncut_mac"] = int.from_bytes(tap.mac, "little")
+    receiving, sending = (tuple(each.detach() for each in sockets) for sockets in (receivers, senders))
+    return OpenVtep(receiving, sending, options, () if tap is None else (tap.fd,))
 
 
 def _open_receiver(family: _Family, settings: VtepSettings, address: str) -> socket.socket:

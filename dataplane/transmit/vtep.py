@@ -11,9 +11,10 @@ import numpy as np
 
 from dataplane.generation.tables import COPIES
 from dataplane.jit import inlined, kernel
-from dataplane.memory import copy_bytes, store_u64_be
+from dataplane.memory import copy_bytes, load_u64_be, store_u64_be
 from dataplane.ports.vtep.kernels import add_message, send_messages
 from dataplane.ports.vtep.tables import CUT_BYTES, CUT_SEGMENTS, HEADERS_BYTES, SENDS
+from dataplane.ports.vtep.uncut import may_go_uncut, send_uncut
 from dataplane.superframe.cut import segment_pieces, write_segment_header
 from dataplane.superframe.deferred import complete_checksum
 from dataplane.superframe.plan import plan_cut
@@ -43,10 +44,10 @@ def transmit_vtep(lane: Any, generation: int, port: int) -> None:
         for k in range(vtep.starts[sender], vtep.starts[sender + 1]):
             i = np.int64(vtep.order[k])
             write_vxlan(lane.vector, heads, overlay, i)
-            if is_superframe(heads, i * SLOT_BYTES):
-                send_superframe(lane, overlay, port, sender, i)
-            else:
+            if not is_superframe(heads, i * SLOT_BYTES):
                 send_frame(lane, overlay, port, sender, i)
+            elif not send_whole(lane, overlay, port, sender, i):
+                send_superframe(lane, overlay, port, sender, i)
         flush_messages(lane, port, sender)
 
 
@@ -90,6 +91,23 @@ def send_frame(lane: Any, overlay: Any, port: int, sender: int, i: int) -> None:
     count = point_at_datagram(iovecs, vector, lane.arena, i)
     send_copies(lane, overlay, port, sender, i, np.uint64(iovecs.ctypes.data), count, 0, True)
     vtep.next_iovecs = (vtep.next_iovecs + 1) % SENDS
+
+
+@kernel
+def send_whole(lane: Any, overlay: Any, port: int, sender: int, i: int) -> bool:
+    """Send superframe ``i`` uncut, if it is for one node and the host's stack takes it; False if it is to be cut."""
+    vtep, vector, heads = lane.vtep, lane.vector, lane.arena.heads
+    remote = np.int64(vector.remote[i])
+    if remote in (EVERY_PEER, NO_PEER) or not may_go_uncut(vtep, vector, heads, i):
+        return False
+    flush_messages(lane, port, sender)  # What the flow has sent before goes before.
+    word = load_u64_be(heads, np.int64(vector.head_at[i]) - VXLAN_BYTES)
+    tos = outer_class(vector, heads, i, np.int64(overlay.dscp))
+    address = lane.state.remotes[0].peer[remote].address_low
+    if not send_uncut(vtep, vector, lane.arena, overlay, address, i, word, tos):
+        return False
+    note_copy(lane, port, i, True)
+    return True
 
 
 @kernel

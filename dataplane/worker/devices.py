@@ -101,8 +101,11 @@ class Devices:
             self.epoll.register(descriptor, select.EPOLLIN)
 
     def _line_up_senders(self, device: Device) -> None:
-        senders = device.descriptors[len(device.readable) :][:SENDERS]
+        others = device.descriptors[len(device.readable) :]
+        senders, uncut = others[:SENDERS], others[SENDERS:]
         self.vtep.senders[: len(senders)] = senders
+        self.vtep.uncut_descriptor = uncut[0] if uncut else -1
+        self.vtep.uncut_mac = device.options.get("uncut_mac", 0)
         self.vtep.sender_count = len(senders)
         self.vtep.cuts = device.options["cuts"]
         self.vtep.filled = self.vtep.next_message = self.vtep.listed = self.vtep.next_listed = 0

@@ -126,9 +126,11 @@ class Tunnel:
         opened = run_in_namespace(near.name, lambda: open_vtep(settings))
         self.opened = opened
         request = PortRequest(PORT, "vtep", True, dict(opened.options))
-        self.devices.open_port(request, *opened.receivers, *opened.senders)
+        self.devices.open_port(request, *opened.descriptors)
         overlay = state.overlay[0]
-        overlay.dscp = INHERIT
+        own = int(ip_address(settings.address))
+        overlay.address_high, overlay.address_low = own >> 64, own & (1 << 64) - 1
+        overlay.udp_port, overlay.ttl, overlay.dscp = settings.port, settings.ttl, INHERIT
         overlay.vni_of_domain[DOMAIN] = VNI + 1
         self.overlay = overlay
 
@@ -138,6 +140,7 @@ class Tunnel:
         packed = socket_address(address)
         remotes.peer[peer].socket_address[: len(packed)] = np.frombuffer(packed, np.uint8)
         remotes.peer[peer].socket_address_bytes = len(packed)
+        remotes.peer[peer].address_low = int(ip_address(address)) & (1 << 64) - 1
         if member:
             remotes.member_bits[DOMAIN, peer // 64] |= np.uint64(1 << peer % 64)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dataplane.ports.tables import MMSGHDR_DTYPE
+from dataplane.ports.tables import IOVECS_PER_FRAME, MMSGHDR_DTYPE
 from dataplane.superframe.tables import CUT_DTYPE
 from dataplane.vector import EXTRA_FRAMES, HEAD_BYTES, SPILL_BYTES, VECTOR_CAPACITY
 from dataplane.wire import IPV6_BYTES, UDP_BYTES, VXLAN_BYTES
@@ -61,6 +61,9 @@ INET_BYTES: Final = 16
 INET_ADDRESS: Final = 4
 INET6_ADDRESS: Final = 8
 
+UNCUT_SCRATCH_BYTES: Final = 80
+"""Room for all headers before an uncut superframe."""
+
 VTEP_DTYPE: Final = np.dtype(
     [
         ("senders", "i4", (SENDERS,)),
@@ -69,6 +72,9 @@ VTEP_DTYPE: Final = np.dtype(
         ("cuts", "u1"),
         # A TAP into the host's stack that takes superframes encapsulated but uncut, -1 where there is none.
         ("uncut_descriptor", "i4"),
+        ("uncut_mac", "u8"),
+        ("uncut_headers", "u1", (UNCUT_SCRATCH_BYTES,)),
+        ("uncut_iovecs", "u8", (2 * IOVECS_PER_FRAME,)),
         # Messages that are there, and which one is to be listed next.
         ("filled", "i8"),
         ("next_message", "i8"),
