@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from control.config.check import check_attached
-from control.config.lines import read_yaml
+from control.config.lines import read_json, read_yaml
 from control.config.mistakes import Mistakes, describe
 from control.config.networks import resolve_networks
 from control.config.notyet import refuse_not_yet
@@ -59,26 +60,48 @@ def parse_configuration(
     and ``cores`` are this machine's unless given. ``underlay_mtu`` tells the MTU of the way to other nodes, ``fed`` are
     peers that did not come from a file.
     """
+    around = _Around(previous, attached, hostname, cores, underlay_mtu, fed)
+    if (data := read_json(text)) is not None:
+        with suppress(ConfigurationError):
+            loaded = _resolve(data, around, Mistakes(filename, {}))
+            if not loaded.warnings:
+                return loaded
+    # What there is to tell needs the lines that it stands on.
     mistakes = Mistakes(filename, {})
     data = read_yaml(text, mistakes)
     if not isinstance(data, dict):
         if not mistakes.touch(()):
             mistakes.add((), "a mapping such as `networks:` and `ports:`", describe(data))
         mistakes.raise_any()
+    return _resolve(data, around, mistakes)
+
+
+class _Around(NamedTuple):
+    """What a file is read in: the parameters of ``parse_configuration``."""
+
+    previous: Configuration | None
+    attached: Sequence[Port]
+    hostname: str | None
+    cores: int | None
+    underlay_mtu: UnderlayMtu | None
+    fed: Sequence[Peer]
+
+
+def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:
     fields = FileFields.read(data, (), mistakes) or FileFields()
     refuse_not_yet(data, mistakes)
     networks, complete = resolve_networks(fields.networks or (), fields.overlay is not None, mistakes)
     complete = complete and not (fields.networks is None and mistakes.touch(("networks",)))
-    check_attached(attached, networks, complete, mistakes)
-    node = fields.node or hostname or os.uname().nodename
+    check_attached(around.attached, networks, complete, mistakes)
+    node = fields.node or around.hostname or os.uname().nodename
     limits = Limits(**_written(fields.limits))
-    known = {port.name: port for port in previous.ports} if previous else {}
+    known = {port.name: port for port in around.previous.ports} if around.previous else {}
     names = [item.get("name") for item in fields.ports or () if isinstance(item, dict)]
     way_out = resolve_uplink(fields.uplink, names, networks, node, mistakes)
-    claims = PeerClaims(OwnPorts(attached))
-    for peer in fed:
+    claims = PeerClaims(OwnPorts(around.attached))
+    for peer in around.fed:
         claims.add(peer)
-    overlay, peers = resolve_overlay(fields.overlay, way_out, networks, underlay_mtu, mistakes)
+    overlay, peers = resolve_overlay(fields.overlay, way_out, networks, around.underlay_mtu, mistakes)
     settle_networks(networks, fields.networks or (), overlay, mistakes)
     land = Land(networks, complete, overlay, way_out.uplink)
     known_peers = resolve_peers(
@@ -90,7 +113,7 @@ def parse_configuration(
         all_networks=complete,
         macs_per_port=limits.macs_per_port,
         way_out=way_out,
-        attached=attached,
+        attached=around.attached,
         previous=known,
         tunnel=made_port(overlay),
         elsewhere=claims,
@@ -102,9 +125,9 @@ def parse_configuration(
     mistakes.raise_any()
     configuration = Configuration(
         node=node,
-        workers=fields.workers or min(cores or len(os.sched_getaffinity(0)), MAX_WORKERS),
+        workers=fields.workers or min(around.cores or len(os.sched_getaffinity(0)), MAX_WORKERS),
         networks=tuple(network for network in networks.values() if network is not None),
-        ports=(*ports, *(port for port in (way_out.makes, surroundings.tunnel) if port is not None), *attached),
+        ports=(*ports, *(port for port in (way_out.makes, surroundings.tunnel) if port is not None), *around.attached),
         uplink=way_out.uplink,
         overlay=None if overlay is None else replace(overlay, peers=known_peers),
         routes=routes,

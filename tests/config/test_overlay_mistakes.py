@@ -141,11 +141,11 @@ ROWS = {
         ),
         (
             "4: overlay.peers[1].endpoints[0].address: expected an address that nothing else has, "
-            "found 10.20.9.9, which another endpoint of the peer has"
+            "found 10.20.9.9, which a has"
         ),
         (
             "4: overlay.peers[1].endpoints[0].mac: expected a MAC that nothing else has, "
-            "found 02:00:00:00:00:09, which another endpoint of the peer has"
+            "found 02:00:00:00:00:09, which a has"
         ),
     ),
     "a peer that says something twice": (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from control.config import ConfigurationError, load_configuration
-from tests.config.read import BLUE, addresses, find, load, mistakes
+from tests.config.read import BLUE, addresses, find, load, mistakes, parse
 
 ROWS = {
     "empty": ("", "1: configuration: expected a mapping such as `networks:` and `ports:`, found an empty file"),
@@ -83,7 +83,7 @@ def test_deep_nesting_is_refused() -> None:
 def test_a_few_lines_of_aliases_cannot_stand_for_billions_of_values() -> None:
     bomb = "routes:\n- &a0 [x]\n" + "".join(f"- &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     (mistake,) = mistakes(bomb)
-    assert "configuration: expected at most 250000 values, each use of an alias counted, found more" in mistake
+    assert "configuration: expected at most 1000000 values, each use of an alias counted, found more" in mistake
 
 
 def test_lines_are_those_of_block_style_too() -> None:
@@ -199,3 +199,19 @@ def test_a_binary_file(tmp_path: Path) -> None:
 
 def test_a_file_without_end() -> None:
     assert _refused(Path("/dev/zero")) == "/dev/zero: expected at most 16777216 bytes, found more"
+
+
+def test_json_says_what_yaml_says_and_its_mistakes_have_lines() -> None:
+    text = '{"networks": [{"name": "blue",\n "subnets": ["10.10.0.0/24"]}],\n"workers": 1}\n'
+    assert load(text) == load("networks: [{name: blue, subnets: [10.10.0.0/24]}]\nworkers: 1\n")
+    assert mistakes(text.replace('"blue"', "5")) == [
+        (
+            "1: networks[0].name: expected a name of 1 to 63 letters, digits, '.', '_' and '-' "
+            "that starts with a letter or digit, found the number 5"
+        )
+    ]
+    assert mistakes(text.replace('"workers"', '"networks"')) == [
+        "3: networks: expected the field once, found it again (first on line 1)"
+    ]
+    shared = '{"networks": [{"name": "a", "subnets": "10.0.0.0/8"},\n{"name": "b", "subnets": "10.0.0.0/8"}]}'
+    assert parse(shared).warnings[0].startswith("f.yaml:2: networks[1]: ")
