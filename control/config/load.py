@@ -61,9 +61,9 @@ def parse_configuration(
     peers that did not come from a file.
     """
     around = _Around(previous, attached, hostname, cores, underlay_mtu, fed)
-    if (data := read_json(text)) is not None:
+    if (quick := read_json(text)) is not None:
         with suppress(ConfigurationError):
-            loaded = _resolve(data, around, Mistakes(filename, {}))
+            loaded = _resolve(quick, around, Mistakes(filename, {}))
             if not loaded.warnings:
                 return loaded
     # What there is to tell needs the lines that it stands on.
