@@ -5,7 +5,7 @@ port's kernel and are dressed for their egress port by the transmit stage's own;
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -50,27 +50,29 @@ def run_engine(phases: Sequence[Phase], sizes: Sequence[int]) -> Run:
     """
     fabric = Fabric(phases[0].configuration.limits, seed=1)
     try:
-        outcomes = [outcome for phase in phases for outcome in run_phase(fabric, phase, sizes)]
+        carried = [carried for phase in phases for carried in run_phase(fabric, phase, sizes)]
         times = [arrival.time_ns for phase in phases for arrival in phase.arrivals]
-        return run_of(fabric, outcomes, max(times, default=0))
+        return run_of(fabric, carried, max(times, default=0))
     finally:
         fabric.close()
 
 
-def run_phase(fabric: Fabric, phase: Phase, sizes: Sequence[int]) -> list[Outcome]:
-    """Put the phase's configuration in force and switch its frames."""
+def run_phase(fabric: Fabric, phase: Phase, sizes: Sequence[int]) -> Iterator[tuple[Outcome, dict[Tuple, Tuple]]]:
+    """Put the phase's configuration in force and switch its frames; yield their outcomes, each with the replies of the
+    conversations that there were when its vector was through."""
     fabric.apply(phase.configuration)
     for port in phase.configuration.ports:
         fabric.set_link(port.name, port.name not in phase.conditions.down)
     names = {fabric.index_of(port.name): port.name for port in phase.configuration.ports}
     engine = Engine(fabric, _vector, _arena, _egress, names, phase.conditions.refusing)
     frames, data = in_memory(engine, phase.arrivals)
-    outcomes: list[Outcome] = []
-    for size in cycle(sizes):
-        if len(outcomes) == len(phase.arrivals):
-            break
-        outcomes += carry(engine, frames, data, len(outcomes), size)
-    return outcomes
+    done, size = 0, cycle(sizes)
+    while done < len(phase.arrivals):
+        outcomes = carry(engine, frames, data, done, next(size))
+        conversations = conversations_of(fabric, phase.arrivals[done].time_ns)
+        replies = {original: each.reply for original, each in conversations.items()}
+        yield from ((outcome, replies) for outcome in outcomes)
+        done += len(outcomes)
 
 
 def in_memory(engine: Engine, arrivals: Sequence[Arrival]) -> tuple[Any, Any]:
@@ -144,7 +146,7 @@ def outcome_of(engine: Engine, i: int, copies: dict[str, list[bytes]]) -> Outcom
     return Outcome(VERDICT_NAMES[verdict], reason, out)
 
 
-def run_of(fabric: Fabric, outcomes: list[Outcome], now_ns: int) -> Run:
+def run_of(fabric: Fabric, carried: list[tuple[Outcome, dict[Tuple, Tuple]]], now_ns: int) -> Run:
     """Return the run with all that was counted, and the conversations that there are at ``now_ns``."""
     learning = {name.removeprefix("fdb_"): count for name, count in fabric.learning_counters().items()}
     del learning["expired"]  # when an entry is swept is the table's own business
@@ -152,13 +154,18 @@ def run_of(fabric: Fabric, outcomes: list[Outcome], now_ns: int) -> Run:
     traffic = {
         port: Traffic(c.rx_packets, c.rx_bytes, c.tx_packets, c.tx_bytes) for port, c in fabric.port_counters().items()
     }
-    conversations = {
+    outcomes, replies = [outcome for outcome, _ in carried], [replies for _, replies in carried]
+    return Run(outcomes, Counter(learning), Counter(drops), traffic, conversations_of(fabric, now_ns), replies)
+
+
+def conversations_of(fabric: Fabric, now_ns: int) -> dict[Tuple, Conversation]:
+    """Return the conversations that there are at ``now_ns``, by their original tuples."""
+    return {
         tuple_of(flow.protocol, flow.original): Conversation(
             tuple_of(flow.protocol, flow.reply), flow.packets, flow.bytes
         )
         for flow in fabric.flows(now_ns)
     }
-    return Run(outcomes, Counter(learning), Counter(drops), traffic, conversations)
 
 
 def tuple_of(protocol: str, ends: FlowTuple) -> Tuple:

@@ -57,10 +57,15 @@ class Conversation(NamedTuple):
 @dataclass
 class Run:
     """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), the ports' traffic, and the
-    conversations that there are in the end, by their original tuples."""
+    conversations that there are in the end, by their original tuples.
+
+    ``replies``: for each arrival, the reply tuples by the original ones of the conversations that there were when its
+    vector was through.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
     counters: Counter[str] | None = field(default_factory=Counter)
     drops: Counter[tuple[str, str]] = field(default_factory=Counter)
     traffic: dict[str, Traffic] | None = None
     conversations: dict[Tuple, Conversation] | None = None
+    replies: list[dict[Tuple, Tuple]] = field(default_factory=list, compare=False)

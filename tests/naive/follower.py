@@ -15,11 +15,13 @@ from tests.naive.switch import Outcome
 from tests.naive.wire import Address
 from tests.runs import Run
 
+IsPossible = Callable[[Address, int], bool]
+
 
 class Follower:
-    """Lends a router its luck: looks at what the ``real`` run did with frame number ``at``, and all others.
+    """Lends a router its luck: looks at what the ``real`` run did with frame number ``at``.
 
-    Where that one sent nothing, the conversations tell that there were in the end, or what was sent later.
+    Where that sent nothing, or several packets to one end, the conversations tell that there were after its vector.
     """
 
     def __init__(self, router: Router, real: Run) -> None:
@@ -31,27 +33,30 @@ class Follower:
         router.choose = self.choose
 
     def draw(
-        self, original: Tuple, reply: Tuple, candidates: Candidates, is_possible: Callable[[Address, int], bool]
+        self, original: Tuple, reply: Tuple, candidates: Candidates, is_possible: IsPossible
     ) -> tuple[Address, int] | None:
-        """Return the first possible source of what was sent to the other end."""
-        drawn = [self.sources(self.at, reply)]
-        known = (self.real.conversations or {}).get(original)
-        if known:
-            drawn.append([(known.reply.destination, known.reply.dport)])
-        for source in (source for sources in drawn for source in sources):
-            if is_possible(*source):
-                return source
-        if not is_possible(candidates.addresses[0], candidates.kept):
-            for later in range(self.at + 1, len(self.real.outcomes)):
-                for source in self.sources(later, reply):
-                    if is_possible(*source):
-                        return source
+        """Return the first possible source of what was sent to the other end, or that of the conversation."""
+        sent = self.sources(reply)
+        known = self.real.replies[self.at].get(original) if self.real.replies else None
+        kept = [(known.destination, known.dport)] if known else []
+        drawn = kept if kept and kept[0] in sent else sent + kept
+        possible = next((source for source in drawn if is_possible(*source)), None)
+        if possible or self.was_exhausted(original, reply, candidates, is_possible):
+            return possible
         return keep_or_lowest(original, reply, candidates, is_possible)
 
-    def sources(self, at: int, reply: Tuple) -> list[tuple[Address, int]]:
-        """Return the sources of what frame number ``at`` caused to be sent to where ``reply`` comes from."""
+    def was_exhausted(self, original: Tuple, reply: Tuple, candidates: Candidates, is_possible: IsPossible) -> bool:
+        """Whether the frame was refused for want of a port, rightly so if one of the addresses has none to offer: which
+        of them is the sender's cannot be seen before it has sent something."""
+        choices = [candidates._replace(addresses=(address,)) for address in candidates.addresses]
+        return self.real.outcomes[self.at].reason == "nat_exhausted" and any(
+            keep_or_lowest(original, reply, choice, is_possible) is None for choice in choices
+        )
+
+    def sources(self, reply: Tuple) -> list[tuple[Address, int]]:
+        """Return the sources of what the frame caused to be sent to where ``reply`` comes from."""
         wanted = reply.protocol, reply.source, reply.sport
-        sent = [packet.tuple for packet in packets_of(self.real.outcomes[at]) if packet.fragment != "later"]
+        sent = [packet.tuple for packet in packets_of(self.real.outcomes[self.at]) if packet.fragment != "later"]
         return [(one.source, one.sport) for one in sent if (one.protocol, one.destination, one.dport) == wanted]
 
     def choose(self, key: Tuple, way: tuple[Hop, ...]) -> Hop:
