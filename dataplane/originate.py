@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import numpy as np
+
 from dataplane.jit import kernel
-from dataplane.vector import EVERY_PEER, EXTRA_FRAMES, FRAME_AT, SLOT_BYTES
+from dataplane.layout import LINE_BYTES
+from dataplane.memory import copy_bytes, copy_line
+from dataplane.vector import EVERY_PEER, EXTRA_FRAMES, FRAME_AT, SLOT_BYTES, SPILL_BYTES
 from dataplane.verdict import ORIGINATED
 from dataplane.virtio import clear_virtio
 
@@ -56,6 +60,24 @@ def describe_alike(vector: Any, i: int, j: int) -> None:
     vector.remote[j], vector.group[j], vector.outer_tos[j] = vector.remote[i], vector.group[i], vector.outer_tos[i]
     vector.interface[j] = vector.interface[i]
     vector.flow_hash[j] = vector.flow_hash[i]
+
+
+@kernel
+def copy_frame(vector: Any, arena: Any, i: int) -> int:
+    """Add a copy of frame ``i`` and return it, or -1 if the vector has no room for it."""
+    cause: Any = np.int64(vector.cause[i])
+    j = originate_frame(vector, arena.heads, cause)
+    if j < 0:
+        return -1
+    describe_alike(vector, i, j)
+    for line in range(SLOT_BYTES // LINE_BYTES):
+        copy_line(arena.heads, j * SLOT_BYTES + line * LINE_BYTES, arena.heads, i * SLOT_BYTES + line * LINE_BYTES)
+    head: Any = np.int64(vector.head_length[i])
+    tail: Any = np.int64(vector.tail_length[i])
+    copy_bytes(arena.tails, j * SPILL_BYTES, arena.tails, i * SPILL_BYTES, tail)
+    vector.head_at[j] = np.int64(vector.head_at[i]) + (j - i) * SLOT_BYTES
+    set_lengths(vector, j, head, tail)
+    return j
 
 
 @kernel

@@ -1,6 +1,6 @@
 """The packet's way. Read this first.
 
-    rx  ->  parse  ->  decap  ->  admit  ->  forward or route  ->  tx
+    rx  ->  parse  ->  decap  ->  admit  ->  forward or route  ->  encap  ->  tx
 
 A port puts frames into a vector (``ports/``); ``carry_vector`` decides what becomes of each; a port takes out what is
 queued for it; ``settle_vector`` counts. One direction, no loops back. A stage is a compiled function over the whole
@@ -26,6 +26,7 @@ from dataplane.parse.kernels import parse_frames
 from dataplane.router.kernels import decide_frames
 from dataplane.state import Tables
 from encap.tunnel.kernels import decap_frames
+from encap.tunnel.send import encap_frames
 
 
 @expanded
@@ -52,6 +53,8 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
         decide_frames(vector, arena, tables, router, egress)
     else:
         forward_frames(vector, tables, egress)
+    if overlay.is_on:
+        encap_frames(vector, arena, tables, router, state.port_counters[worker], egress)
 
 
 @kernel

@@ -18,7 +18,7 @@ def settle_vector(vector: Any, counters: Any) -> None:
         for i in range(vector.received):
             settle_frame(vector, counters, i)
     for i in range(vector.received, vector.count):
-        if vector.verdict[i] == DROP:  # It was counted as consumed when it began to wait.
+        if vector.verdict[i] == DROP and vector.copies[i] == 0:  # It was counted as consumed when it began to wait.
             counters.ports[vector.in_port[i]].drops[vector.reason[i]] += 1
             counters.ports[vector.in_port[i]].consumed -= 1
 
@@ -27,7 +27,7 @@ def settle_vector(vector: Any, counters: Any) -> None:
 def settle_frame(vector: Any, counters: Any, i: int) -> None:
     """Count frame ``i`` if it ended here."""
     if vector.verdict[i] == FORWARD and vector.copies[i] == 0:
-        drop(vector, i, TRANSMIT_FAILED)
+        drop(vector, i, vector.reason[i] if vector.reason[i] else TRANSMIT_FAILED)
     if vector.verdict[i] == DROP:
         counters.ports[vector.in_port[i]].drops[vector.reason[i]] += 1
     elif vector.verdict[i] == CONSUME:

@@ -86,7 +86,7 @@ def group_mac(high: Any, low: Any) -> Any:
 
 
 @inlined
-def vxlan_word(vni: int, group: int, has_groups: int) -> Any:
+def vxlan_word(vni: Any, group: Any, has_groups: Any) -> Any:
     """Return the VXLAN header as a uint64, its first byte highest; group 0 is not said."""
     word = HAS_VNI | np.uint64(vni) << _VNI_SHIFT
     if has_groups and group:
@@ -114,7 +114,7 @@ def mix(key: Any, more: Any) -> Any:
 
 
 @inlined
-def flow_entropy(vector: Any, heads: Any, i: int) -> int:
+def flow_entropy(vector: Any, heads: Any, i: int) -> Any:
     """Return a number below VXLAN_PORTS that is the same for all frames of frame ``i``'s flow: by its addresses,
     protocol and ports if it is IP, else by its MACs. Fragments are told apart by their addresses alone."""
     at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
@@ -127,7 +127,7 @@ def flow_entropy(vector: Any, heads: Any, i: int) -> int:
 
 
 @inlined
-def entropy4(heads: Any, at: Any, held: Any) -> int:
+def entropy4(heads: Any, at: Any, held: Any) -> Any:
     """Return ``flow_entropy`` of the IPv4 packet at ``at``, of which ``held`` bytes are there."""
     header = np.int64(heads[at] & 0x0F) << 2
     protocol = heads[at + IPV4_PROTOCOL]
@@ -139,7 +139,7 @@ def entropy4(heads: Any, at: Any, held: Any) -> int:
 
 
 @inlined
-def entropy6(heads: Any, at: Any, held: Any) -> int:
+def entropy6(heads: Any, at: Any, held: Any) -> Any:
     """Return ``flow_entropy`` of the IPv6 packet at ``at``; ports behind extension headers are not looked for."""
     protocol = heads[at + IPV6_NEXT_HEADER]
     more = load_u64_be(heads, at + IPV6_DESTINATION) ^ load_u64_be(heads, at + IPV6_SOURCE)
@@ -157,7 +157,7 @@ def has_ports(protocol: int) -> bool:
 
 
 @inlined
-def write_outer4(heads: Any, at: Any, source: Any, destination: Any, length: int, tos: int, ttl: int) -> None:
+def write_outer4(heads: Any, at: Any, source: Any, destination: Any, length: Any, tos: Any, ttl: Any) -> None:
     """Write the IPv4 header at ``at`` before ``length`` bytes; addresses are the low 32 bits of uint64.
 
     It is not to be fragmented, so that its id may be 0 (RFC 6864 section 4.1).
@@ -180,9 +180,9 @@ def write_outer6(
     source_low: Any,
     destination_high: Any,
     destination_low: Any,
-    length: int,
-    tos: int,
-    ttl: int,
+    length: Any,
+    tos: Any,
+    ttl: Any,
 ) -> None:
     """Write the IPv6 header at ``at`` before ``length`` bytes; the flow label is 0."""
     store_u32_be(heads, at, np.uint32(_VERSION6 | tos << 20))
@@ -194,7 +194,7 @@ def write_outer6(
 
 
 @inlined
-def write_udp(heads: Any, at: Any, source_port: int, port: int, length: int, word: Any) -> None:
+def write_udp(heads: Any, at: Any, source_port: Any, port: int, length: Any, word: Any) -> None:
     """Write the UDP header at ``at``, of ``length`` bytes with what follows, without a checksum; ``word`` is the VXLAN
     header behind it."""
     ports = np.uint64(source_port << 16 | np.int64(port)) << _HALF
@@ -204,7 +204,7 @@ def write_udp(heads: Any, at: Any, source_port: int, port: int, length: int, wor
 
 @kernel
 def write_udp_checksum(
-    heads: Any, at: Any, in_head: int, tails: Any, tail_at: Any, in_tail: int, is_ipv6: bool
+    heads: Any, at: Any, in_head: Any, tails: Any, tail_at: Any, in_tail: Any, is_ipv6: bool
 ) -> None:
     """Write the checksum of the UDP header at ``at``, of which ``in_head`` bytes are in the heads and ``in_tail`` in
     the tails; its IP header is right before it. 0 is written as its equal 0xFFFF (RFC 768)."""

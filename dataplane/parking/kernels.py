@@ -88,8 +88,8 @@ def claim_place(parking: Any, owner: Any, limit: int, tick: Any) -> int:
 def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit: int, tick: Any) -> bool:
     """Keep frame ``i`` for ``owner``; False if no place is free, or the owner has ``limit`` frames there.
 
-    Reads: the slot, the tail, lengths, in_port, domain, vlan_tci, ether_type and MACs. What becomes of the frame itself
-    is the caller's to say.
+    Reads: the slot, the tail, lengths, in_port, domain, vlan_tci, ether_type, MACs, remote, group and copies. What
+    becomes of the frame itself is the caller's to say.
     """
     at = claim_place(parking, owner, limit, tick)
     if at < 0:
@@ -109,6 +109,9 @@ def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit:
     place.ether_type = vector.ether_type[i]
     place.domain = vector.domain[i]
     place.vlan_tci = vector.vlan_tci[i]
+    place.remote = vector.remote[i]
+    place.group = vector.group[i]
+    place.copies = vector.copies[i]
     head.sequence[at] = fetch_add(head.next_sequence, 0, _ONE)
     return bool(compare_and_swap(head.state, at, claimed, next_word(claimed, WAITING, tick)))
 
@@ -149,6 +152,9 @@ def restore_frame(parking: Any, at: int, vector: Any, arena: Any, i: int) -> Non
     vector.ether_type[i] = place.ether_type
     vector.domain[i] = place.domain
     vector.vlan_tci[i] = place.vlan_tci
+    vector.remote[i] = place.remote
+    vector.group[i] = place.group
+    vector.copies[i] = place.copies
     vector.verdict[i] = RETURNED
 
 

@@ -77,6 +77,9 @@ PLACE_DTYPE: Final = np.dtype(
         ("ether_type", "u2"),
         ("domain", "u2"),
         ("vlan_tci", "u2"),
+        ("remote", "u2"),
+        ("group", "u2"),
+        ("copies", "u2"),
     ],
     align=True,
 )

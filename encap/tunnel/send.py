@@ -1,0 +1,280 @@
+"""Into the tunnel: what was queued for other nodes is held against what may go there, and wrapped or left to a device.
+
+A frame for one other node stands in no queue but the tunnel's, if it came in and is for one station: it is changed and
+wrapped where it lies. Of all others copies are made, for they may leave by ports here too. So a vector has room for as
+many copies as ``EXTRA_FRAMES``; what finds none ends (``burst_full``).
+
+A frame for every node goes to each by itself (head-end replication), or once to the multicast group that they are in.
+The copies whose way is not known wait, each for its own node, while the others go.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.drop import drop
+from dataplane.jit import inlined, kernel
+from dataplane.memory import local_record
+from dataplane.neighbour.tables import SEND
+from dataplane.originate import copy_frame
+from dataplane.route.kernels import count_ones
+from dataplane.vector import EVERY_PEER, NO_PEER, SLOT_BYTES
+from dataplane.verdict import (
+    BURST_FULL,
+    CONSUME,
+    FORWARD,
+    INNER_VLAN,
+    NEIGHBOUR_UNRESOLVED,
+    NO_RECEIVER,
+    NO_ROUTE,
+    ORIGINATED,
+    PACKET_TOO_BIG,
+    RETURNED,
+)
+from dataplane.virtio import is_superframe
+from dataplane.wire import MAC_GROUP_BIT, TYPE_SERVICE_VLAN, TYPE_VLAN
+from encap.tables import MEMBER_WORDS, RAW
+from encap.tunnel.fit import FITS, is_complete, is_small, make_fit, reason_against_size, refuse_too_big
+from encap.tunnel.tables import GROUP_WAY, NOWHERE, WAYS_DTYPE
+from encap.tunnel.underlay import begin_ways, find_way, wait_for_way
+from encap.tunnel.wrap import send_wrapped
+
+_NONE = np.uint64(0)
+_ONE = np.uint64(1)
+
+
+@kernel
+def encap_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: Any, egress: Any) -> None:
+    """Take the tunnel's queue to the underlay's; where the tunnel has a device, leave in it what may go.
+
+    Reads: the queue; remote, domain, group, in_port and the frames in it; routes and neighbours. Writes: those frames
+    and copies of them behind the vector's, group, copies, verdict and reason, egress queues, the tunnel's counters.
+    Precondition: the overlay is on, all frames are decided. Order effects: what leaves by the underlay stands behind
+    what the router itself sends there.
+    """
+    port = np.int64(tables.overlay.port)
+    if egress.count[port] == 0:
+        return
+    if tables.overlay.transport != RAW:
+        keep_queued(vector, arena, tables, router, egress, port)
+        return
+    ways = local_record(WAYS_DTYPE)
+    begin_ways(ways, tables, router)
+    for k in range(egress.count[port]):
+        i: Any = np.int64(egress.queue[port, k])
+        if not may_enter(vector, tables.overlay, i):
+            continue
+        mtu: Any = tables.overlay.mtu_of_domain[vector.domain[i]]
+        if is_alone(vector, i) and is_small(vector, i, mtu) and is_complete(arena.heads, i):
+            w = find_way(ways, vector, arena, tables, router, egress, i, vector.remote[i])
+            if ways.way[w].act == SEND:
+                send_wrapped(vector, arena, tables, counters, egress, ways.way[w], i)
+                continue
+        send_slowly(vector, arena, tables, router, counters, egress, ways, i)
+    egress.count[port] = 0
+
+
+@kernel
+def keep_queued(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, port: Any) -> None:
+    """Leave in the queue what a device may send, and queue behind it what was cut."""
+    first = vector.count
+    kept = 0
+    for k in range(egress.count[port]):
+        i: Any = np.int64(egress.queue[port, k])
+        if not may_enter(vector, tables.overlay, i):
+            continue
+        mtu: Any = np.int64(tables.overlay.mtu_of_domain[vector.domain[i]])
+        stays = is_small(vector, i, mtu)
+        if not stays and may_pass(vector, arena, tables, router, egress, i, mtu):
+            stays = is_superframe(arena.heads, i * SLOT_BYTES) or make_one_fit(vector, arena, i, mtu) == i
+        if stays:
+            egress.queue[port, kept] = i
+            kept += 1
+    for cut in range(first, vector.count):
+        egress.queue[port, kept] = cut
+        kept += 1
+    egress.count[port] = kept
+
+
+@inlined
+def is_alone(vector: Any, i: Any) -> bool:
+    """Whether frame ``i`` stands in the tunnel's queue alone, and so may be changed where it lies."""
+    is_anyones = vector.verdict[i] in (FORWARD, RETURNED)
+    return is_anyones and vector.remote[i] != EVERY_PEER and vector.destination_mac[i] & MAC_GROUP_BIT == 0
+
+
+@inlined
+def may_enter(vector: Any, overlay: Any, i: Any) -> bool:
+    """Whether frame ``i`` may enter the tunnel at all; it gets its port's group if it came with none."""
+    domain = vector.domain[i]
+    if vector.remote[i] == NO_PEER or overlay.vni_of_domain[domain] == 0:
+        return False
+    if vector.group[i] == 0:
+        vector.group[i] = overlay.group_of_port[vector.in_port[i]]
+    if vector.ether_type[i] in (TYPE_VLAN, TYPE_SERVICE_VLAN) and overlay.keeps_tags[domain] == 0:
+        fail(vector, i, INNER_VLAN)
+        return False
+    return True
+
+
+@inlined
+def may_pass(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: Any, mtu: Any) -> bool:
+    """Whether frame ``i`` is not too big; False if it was refused."""
+    if reason_against_size(vector, arena.heads, i, mtu) == FITS:
+        return True
+    if is_alone(vector, i):
+        refuse_too_big(vector, arena, tables, router, egress, i, mtu)
+    else:
+        fail(vector, i, PACKET_TOO_BIG)
+    return False
+
+
+@inlined
+def fail(vector: Any, i: Any, reason: Any) -> None:
+    """End frame ``i``; or, if others may have it still, say why other nodes do not.
+
+    What the fabric has made is not missed.
+    """
+    if is_alone(vector, i):
+        drop(vector, i, reason)
+    elif vector.verdict[i] == FORWARD:
+        vector.reason[i] = reason
+
+
+@kernel
+def make_one_fit(vector: Any, arena: Any, i: Any, mtu: Any) -> int:
+    """Make frame ``i`` fit, or a copy of it if others may have it too; return which, -1 if it cannot be.
+
+    What that appends to the vector, the copy first, is all that is to be sent instead.
+    """
+    first = vector.count
+    j = i if is_alone(vector, i) else copy_frame(vector, arena, i)
+    reason = make_fit(vector, arena, j, mtu) if j >= 0 else BURST_FULL
+    if reason == FITS:
+        return j
+    vector.count = first
+    fail(vector, i, reason)
+    return -1
+
+
+@kernel
+def send_slowly(
+    vector: Any, arena: Any, tables: Any, router: Any, counters: Any, egress: Any, ways: Any, i: Any
+) -> None:
+    """Send frame ``i``, of which there may have to be copies, or which may have to be cut, or to wait."""
+    mtu: Any = np.int64(tables.overlay.mtu_of_domain[vector.domain[i]])
+    fits = is_small(vector, i, mtu) and is_complete(arena.heads, i)
+    if not fits and not may_pass(vector, arena, tables, router, egress, i, mtu):
+        return
+    alone = is_alone(vector, i)
+    w: Any = GROUP_WAY
+    if alone:
+        w = find_way(ways, vector, arena, tables, router, egress, i, vector.remote[i])
+        if ways.way[w].act != SEND:
+            keep_whole(vector, arena, tables, router, egress, ways.way[w], i)
+            return
+    first = vector.count
+    made: Any = i if fits else make_one_fit(vector, arena, i, mtu)
+    if made < 0:
+        return
+    last = vector.count
+    if alone:
+        send_wrapped(vector, arena, tables, counters, egress, ways.way[w], i)
+        for part in range(first, last):
+            send_wrapped(vector, arena, tables, counters, egress, ways.way[w], part)
+        return
+    before = counters.ports[tables.overlay.port].tx_packets
+    if made == i:
+        replicate(vector, arena, tables, router, counters, egress, ways, i, i)
+    for part in range(first, last):
+        replicate(vector, arena, tables, router, counters, egress, ways, part, i)
+    waits = vector.copies[i] != 0 and counters.ports[tables.overlay.port].tx_packets == before
+    if waits and vector.verdict[i] == FORWARD and not is_queued_elsewhere(egress, np.int64(tables.overlay.port), i):
+        vector.verdict[i] = CONSUME
+
+
+@kernel
+def keep_whole(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, way: Any, i: Any) -> None:
+    """Let frame ``i``, which is for one other node, wait for the way there, or end it."""
+    if not wait_for_way(way, vector, arena, tables, router, egress, i):
+        drop(vector, i, NO_ROUTE if way.act == NOWHERE else NEIGHBOUR_UNRESOLVED)
+    elif vector.verdict[i] == FORWARD:
+        vector.verdict[i] = CONSUME
+    else:
+        vector.verdict[i] = ORIGINATED
+
+
+@kernel
+def replicate(
+    vector: Any, arena: Any, tables: Any, router: Any, counters: Any, egress: Any, ways: Any, part: Any, i: Any
+) -> None:
+    """Send copies of frame ``part``, which is frame ``i`` or was cut from it, to the nodes that frame ``i`` is for."""
+    overlay = tables.overlay
+    if vector.remote[i] != EVERY_PEER:
+        w = find_way(ways, vector, arena, tables, router, egress, i, vector.remote[i])
+        send_copy(vector, arena, tables, router, counters, egress, ways.way[w], part, i, np.int64(vector.remote[i]))
+        return
+    if overlay.group_high | overlay.group_low != _NONE:
+        way = ways.way[GROUP_WAY]
+        send_copy(vector, arena, tables, router, counters, egress, way, part, i, EVERY_PEER)
+        return
+    domain = vector.domain[i]
+    left = np.int64(tables.remotes.members[domain])
+    if left == 0:
+        fail(vector, i, NO_RECEIVER)
+    for word in range(MEMBER_WORDS):
+        bits = tables.remotes.member_bits[domain, word]
+        while bits != _NONE and left > 0:
+            peer = 64 * word + np.int64(count_ones((bits & (~bits + _ONE)) - _ONE))
+            bits &= bits - _ONE
+            left -= 1
+            w = find_way(ways, vector, arena, tables, router, egress, i, peer)
+            send_copy(vector, arena, tables, router, counters, egress, ways.way[w], part, i, peer)
+        if left == 0:
+            break
+
+
+@kernel
+def send_copy(
+    vector: Any,
+    arena: Any,
+    tables: Any,
+    router: Any,
+    counters: Any,
+    egress: Any,
+    way: Any,
+    part: Any,
+    i: Any,
+    peer: Any,
+) -> None:
+    """Send a copy of frame ``part``, which counts as one of frame ``i``, by a way; or let it wait for that."""
+    if way.act == SEND:
+        j = copy_frame(vector, arena, part)
+        if j < 0:
+            fail(vector, i, BURST_FULL)
+        elif send_wrapped(vector, arena, tables, counters, egress, way, j):
+            vector.copies[i] += 1
+        else:
+            fail(vector, i, NO_RECEIVER)
+        return
+    receivers = vector.remote[part]
+    vector.remote[part] = peer
+    vector.copies[part] += 1  # It waits as a copy: when it ends, no frame does.
+    if not wait_for_way(way, vector, arena, tables, router, egress, part):
+        vector.copies[part] -= 1
+        fail(vector, i, NO_ROUTE if way.act == NOWHERE else NEIGHBOUR_UNRESOLVED)
+    elif part != i:
+        vector.copies[i] += 1
+    vector.remote[part] = receivers
+
+
+@kernel
+def is_queued_elsewhere(egress: Any, tunnel: Any, i: Any) -> bool:
+    """Whether frame ``i`` stands in another queue than the tunnel's."""
+    for a in range(egress.ports):
+        port = np.int64(egress.active[a])
+        if port != tunnel:
+            for k in range(egress.count[port]):
+                if egress.queue[port, k] == i:
+                    return True
+    return False
