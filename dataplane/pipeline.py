@@ -5,7 +5,7 @@
 A port puts frames into a vector (``ports/``); ``carry_vector`` decides what becomes of each; a port takes out what is
 queued for it; ``settle_vector`` counts. One direction, no loops back. A stage is a compiled function over the whole
 vector that reads some of its columns and writes others; its docstring says which. Where there is a router, the last
-stage decides frame by frame (``router/kernels.py``), and frames of its own join the vector behind those that came in.
+stage decides frame by frame (``decide.py``), and frames of its own join the vector behind those that came in.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dataplane.admit.kernels import admit_frames
+from dataplane.decide import decide_frames
 from dataplane.fdb.kernels import has_present_stamp, install_static_entries
 from dataplane.fdb.tables import Fdb
 from dataplane.flow.records import begin_flow_burst, leave_flows
@@ -23,7 +24,6 @@ from dataplane.jit import expanded, kernel
 from dataplane.neighbour.entries import note_neighbour_tick
 from dataplane.neighbour.tables import AWAY
 from dataplane.parse.kernels import parse_frames
-from dataplane.router.kernels import decide_frames
 from dataplane.state import Tables
 from encap.tunnel.kernels import decap_frames
 from encap.tunnel.send import encap_frames
@@ -50,11 +50,11 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
         decap_frames(vector, arena, tables, router, state.port_counters[worker])
     admit_frames(vector, arena.heads, tables.admit, tables.storms)
     if state.interfaces[copy].routes:
-        decide_frames(vector, arena, tables, router, egress)
+        decide_frames(vector, arena, tables, router, state.port_counters[worker], egress)
     else:
         forward_frames(vector, tables, egress)
     if overlay.is_on:
-        encap_frames(vector, arena, tables, router, state.port_counters[worker], egress)
+        encap_frames(vector, arena, tables, router, egress)
 
 
 @kernel

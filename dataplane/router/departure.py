@@ -16,7 +16,7 @@ from dataplane.jit import inlined, kernel
 from dataplane.originate import set_lengths
 from dataplane.vector import EVERY_PEER, MAX_PEERS, NO_PEER
 from dataplane.verdict import ISOLATED as ISOLATED_REASON
-from dataplane.verdict import NO_RECEIVER, PORT_DOWN
+from dataplane.verdict import NO_RECEIVER, ORIGINATED, PORT_DOWN
 from dataplane.wire import ETHERNET_BYTES, MAC_GROUP_BIT
 
 
@@ -74,3 +74,10 @@ def flood_out(vector: Any, forward: Any, switches: Any, egress: Any, i: int, sta
             queued += 1
     if queued == 0:
         drop(vector, i, ISOLATED_REASON if members > 0 and allowed == 0 else NO_RECEIVER)
+
+
+@kernel
+def send_own(vector: Any, tables: Any, egress: Any, i: int) -> None:
+    """Send out frame ``i``, which the fabric has made; where it cannot go, it is not missed."""
+    send_out(vector, tables, egress, i, False)
+    vector.verdict[i] = ORIGINATED

@@ -1,33 +1,23 @@
-"""The frames of a vector where there is a router, one after the other in the order of arrival.
-
-A frame is decided wholly before the next one is looked at: learned, answered, bridged or routed. Frames that it causes
-(answers with slots of their own, packets that waited for what it says) are dealt with right after it. So what becomes
-of a frame never depends on how frames were grouped into vectors.
-"""
+"""One frame where there is a router: answered, bridged or routed; and what is due when time has passed."""
 
 from typing import Any
-
-import numpy as np
 
 from dataplane.drop import drop
 from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT
 from dataplane.forward.kernels import (
     flood_where_unknown,
-    learn_frame,
     note_buckets,
-    prefetch_buckets,
     send_where_known,
 )
 from dataplane.fragment.entries import sweep_fragments
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
-from dataplane.neighbour.entries import note_neighbour_tick
 from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.announcements import announce_router
 from dataplane.router.beyond import send_beyond
-from dataplane.router.departure import send_out
+from dataplane.router.departure import send_own
 from dataplane.router.link import meet_arp, meet_discovery
-from dataplane.router.lookahead import look_again, look_ahead
+from dataplane.router.lookahead import look_again
 from dataplane.router.packets import route_packet
 from dataplane.router.tables import (
     ARP_ERRAND,
@@ -39,37 +29,7 @@ from dataplane.router.tables import (
 )
 from dataplane.router.view import clock_of, fragments_of, interfaces_of, neighbours_of, parking_of
 from dataplane.vector import NO_PEER
-from dataplane.verdict import CONSUME, FORWARD, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
-
-
-@kernel
-def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
-    """Decide every frame of a vector that was parsed and admitted.
-
-    Reads: all columns that parsing and admission write; the tables. Writes: the FDB, flows, neighbours, egress queues,
-    verdict; frames of the fabric's own behind those that came in. Precondition: the egress queues are empty. Order
-    effects: none.
-    """
-    note_neighbour_tick(neighbours_of(router).head, np.int64(router.worker), tick_of(vector, 0))
-    prefetch_buckets(vector, tables.fdb)
-    look_ahead(vector, arena.heads, router)
-    if vector.received == 0:
-        pass_time(vector, arena, tables.switches, router)
-    came = 0
-    caused = vector.received
-    while came < vector.received or caused < vector.count:
-        if caused < vector.count:
-            i = caused
-            caused += 1
-        else:
-            i = came
-            if is_later(clock_of(router), vector, i):
-                run_timers(vector, arena, router, i)
-                continue
-            came += 1
-            if vector.verdict[i] != FORWARD or not learn_frame(vector, tables, i):
-                continue
-        decide_frame(vector, arena, tables, router, egress, i)
+from dataplane.verdict import CONSUME, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
 
 
 @kernel
@@ -133,10 +93,3 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
             flood_where_unknown(vector, tables, egress, i)
     if verdict == RETURNED and vector.verdict[i] == CONSUME:  # It is counted as consumed already.
         vector.verdict[i] = ORIGINATED
-
-
-@kernel
-def send_own(vector: Any, tables: Any, egress: Any, i: int) -> None:
-    """Send out frame ``i``, which the fabric has made; where it cannot go, it is not missed."""
-    send_out(vector, tables, egress, i, False)
-    vector.verdict[i] = ORIGINATED

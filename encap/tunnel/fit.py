@@ -107,4 +107,5 @@ def refuse_too_big(vector: Any, arena: Any, tables: Any, router: Any, egress: An
         drop(vector, i, PACKET_TOO_BIG)
         return
     vector.interface[i] = number
+    vector.destination_mac[i] = interfaces.interface[number].mac  # Who answers.
     refuse(vector, arena, router, tables.switches, egress, i, PACKET_TOO_BIG, SAY_TOO_BIG, mtu)

@@ -14,7 +14,6 @@ import numpy as np
 
 from dataplane.drop import drop
 from dataplane.jit import inlined, kernel
-from dataplane.memory import local_record
 from dataplane.neighbour.tables import SEND
 from dataplane.originate import copy_frame
 from dataplane.route.kernels import count_ones
@@ -35,48 +34,49 @@ from dataplane.virtio import is_superframe
 from dataplane.wire import MAC_GROUP_BIT, TYPE_SERVICE_VLAN, TYPE_VLAN
 from encap.tables import MEMBER_WORDS, RAW
 from encap.tunnel.fit import FITS, is_complete, is_small, make_fit, reason_against_size, refuse_too_big
-from encap.tunnel.tables import GROUP_WAY, NOWHERE, WAYS_DTYPE
-from encap.tunnel.underlay import begin_ways, find_way, wait_for_way
+from encap.tunnel.tables import GROUP_WAY, NOWHERE
+from encap.tunnel.underlay import find_way, wait_for_way
 from encap.tunnel.wrap import send_wrapped
 
 _NONE = np.uint64(0)
 _ONE = np.uint64(1)
 
 
-@kernel
-def encap_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: Any, egress: Any) -> None:
-    """Take the tunnel's queue to the underlay's; where the tunnel has a device, leave in it what may go.
+@inlined
+def is_wrapped_here(overlay: Any) -> bool:
+    """Whether other nodes are reached by frames of our own making."""
+    return overlay.is_on != 0 and overlay.transport == RAW
 
-    Reads: the queue; remote, domain, group, in_port and the frames in it; routes and neighbours. Writes: those frames
-    and copies of them behind the vector's, group, copies, verdict and reason, egress queues, the tunnel's counters.
-    Precondition: the overlay is on, all frames are decided. Order effects: what leaves by the underlay stands behind
-    what the router itself sends there.
+
+@inlined
+def wrap_queued(
+    vector: Any, arena: Any, tables: Any, router: Any, counters: Any, egress: Any, ways: Any, i: Any
+) -> None:
+    """Take frame ``i``, which was queued for the tunnel, to the underlay's queues.
+
+    Reads: remote, domain, group, in_port, the frame; routes and neighbours. Writes: the frame, and copies of it behind
+    the vector's, which are on their way then; group, copies, verdict and reason, egress queues, the tunnel's counters.
     """
-    port = np.int64(tables.overlay.port)
-    if egress.count[port] == 0:
+    if not may_enter(vector, tables.overlay, i):
         return
-    if tables.overlay.transport != RAW:
-        keep_queued(vector, arena, tables, router, egress, port)
-        return
-    ways = local_record(WAYS_DTYPE)
-    begin_ways(ways, tables, router)
-    for k in range(egress.count[port]):
-        i: Any = np.int64(egress.queue[port, k])
-        if not may_enter(vector, tables.overlay, i):
-            continue
-        mtu: Any = tables.overlay.mtu_of_domain[vector.domain[i]]
-        if is_alone(vector, i) and is_small(vector, i, mtu) and is_complete(arena.heads, i):
-            w = find_way(ways, vector, arena, tables, router, egress, i, vector.remote[i])
-            if ways.way[w].act == SEND:
-                send_wrapped(vector, arena, tables, counters, egress, ways.way[w], i)
-                continue
-        send_slowly(vector, arena, tables, router, counters, egress, ways, i)
-    egress.count[port] = 0
+    mtu: Any = tables.overlay.mtu_of_domain[vector.domain[i]]
+    if is_alone(vector, i) and is_small(vector, i, mtu) and is_complete(arena.heads, i):
+        w = find_way(ways, vector, arena, tables, router, egress, i, vector.remote[i])
+        if ways.way[w].act == SEND:
+            send_wrapped(vector, arena, tables, counters, egress, ways.way[w], i)
+            return
+    send_slowly(vector, arena, tables, router, counters, egress, ways, i)
 
 
 @kernel
-def keep_queued(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, port: Any) -> None:
-    """Leave in the queue what a device may send, and queue behind it what was cut."""
+def encap_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
+    """Leave in the queue of the tunnel's device what may go, and queue behind it what was cut.
+
+    Reads: the queue; remote, domain, group, in_port and the frames in it. Writes: frames and copies of them behind the
+    vector's, group, verdict and reason. Precondition: the overlay is on, all frames are decided. Order effects: of
+    errors about what is too big those come last that are told here.
+    """
+    port: Any = np.int64(tables.overlay.port)
     first = vector.count
     kept = 0
     for k in range(egress.count[port]):

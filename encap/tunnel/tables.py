@@ -33,4 +33,5 @@ NOWHERE: Final = 255
 WAYS: Final = 64
 GROUP_WAY: Final = WAYS
 """The last one is that of the multicast group that stands for all peers."""
-WAYS_DTYPE: Final = np.dtype([("way", WAY_DTYPE, (WAYS + 1,))], align=True)
+WAYS_DTYPE: Final = np.dtype([("tick", "u8"), ("way", WAY_DTYPE, (WAYS + 1,))], align=True)
+"""``tick``: when they were found, since what is known of neighbours grows old."""

@@ -17,7 +17,7 @@ from dataplane.neighbour.table import meet_neighbour, wait_for_neighbour
 from dataplane.neighbour.tables import ASK, NO_ROOM, SEND, SEND_AND_PROBE, UNREACHABLE, WAIT
 from dataplane.route.hops.kernels import hop_in_spread, is_spread
 from dataplane.route.hops.tables import CONNECTED, VIA
-from dataplane.router.kernels import send_own
+from dataplane.router.departure import send_own
 from dataplane.router.routes import find_group, is_ipv4
 from dataplane.router.view import (
     fib4_of,
@@ -34,12 +34,21 @@ from dataplane.verdict import NEIGHBOUR_UNRESOLVED, ORIGINATED
 from encap.outer import flow_entropy, group_mac
 from encap.tunnel.tables import GROUP_WAY, NOWHERE, WAYS
 
+_NONE = np.uint64(0)
+
+
+@inlined
+def forget_ways(ways: Any) -> None:
+    """Forget the ways to all peers: what they were found by may have changed."""
+    for w in range(WAYS):
+        ways.way[w].peer = NO_PEER
+
 
 @inlined
 def begin_ways(ways: Any, tables: Any, router: Any) -> None:
-    """Forget all ways; find the group's, if there is one."""
-    for w in range(WAYS):
-        ways.way[w].peer = NO_PEER
+    """Know no way but the group's, if there is one."""
+    forget_ways(ways)
+    ways.tick = _NONE
     overlay = tables.overlay
     way = ways.way[GROUP_WAY]
     way.high, way.low = overlay.group_high, overlay.group_low
@@ -54,6 +63,10 @@ def begin_ways(ways: Any, tables: Any, router: Any) -> None:
 @inlined
 def find_way(ways: Any, vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, peer: Any) -> Any:
     """Return the number of the way to a peer, found for frame ``i`` if none before it has."""
+    tick = tick_of(vector, i)
+    if ways.tick != tick:
+        forget_ways(ways)
+        ways.tick = tick
     w = np.int64(peer) & (WAYS - 1)
     if ways.way[w].peer != peer:
         look_for_way(ways.way[w], vector, arena, tables, router, egress, i, np.int64(peer))
