@@ -12,7 +12,7 @@ from dataplane.drop import drop
 from dataplane.ethernet import skip_tags
 from dataplane.jit import inlined, kernel
 from dataplane.memory import load_u32_be, load_u64, load_u64_be
-from dataplane.router.routes import first_hop
+from dataplane.router.routes import first_hop, is_ipv4
 from dataplane.router.view import next_hops_of
 from dataplane.vector import NO_PEER
 from dataplane.verdict import SPOOFED_ADDRESS, SPOOFED_MAC
@@ -52,6 +52,8 @@ def note_claims(vector: Any, heads: Any, remotes: Any, i: int) -> None:
         low = mapped(heads, at + IPV4_SOURCE)
     elif ether_type == TYPE_IPV6 and held >= IPV6_BYTES:
         high, low = load_u64_be(heads, at + IPV6_SOURCE), load_u64_be(heads, at + IPV6_SOURCE + 8)
+        if is_ipv4(high, low):  # Mapped addresses are nobody's on a wire (RFC 4291 section 2.5.5.2).
+            low = _NONE
     elif ether_type == TYPE_ARP and held >= ARP_BYTES:
         low = mapped(heads, at + ARP_SENDER_IPV4)
     vector.source_high[i], vector.source_low[i] = high, low

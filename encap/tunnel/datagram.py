@@ -7,6 +7,7 @@ import numpy as np
 from dataplane.checksum import fold, sum_bytes, sum_split
 from dataplane.jit import inlined, kernel
 from dataplane.memory import load_u16_be, load_u32_be, load_u64_be
+from dataplane.router.routes import is_ipv4
 from dataplane.vector import SLOT_BYTES, SPILL_BYTES
 from dataplane.verdict import VXLAN_CHECKSUM, VXLAN_TRUNCATED
 from dataplane.virtio import NEEDS_CHECKSUM, is_superframe
@@ -51,7 +52,7 @@ def find_datagram(vector: Any, heads: Any, i: int, high: Any, low: Any, port: in
     held = np.int64(vector.length[i]) - ETHERNET_BYTES
     if vector.ether_type[i] == TYPE_IPV4:
         header = find_udp4(heads, at, held, high, low)
-    elif vector.ether_type[i] == TYPE_IPV6:
+    elif vector.ether_type[i] == TYPE_IPV6 and not is_ipv4(high, low):
         header = find_udp6(heads, at, held, high, low)
     else:
         return ELSEWHERE
@@ -76,7 +77,7 @@ def find_udp4(heads: Any, at: Any, held: Any, high: Any, low: Any) -> Any:
 
 @inlined
 def find_udp6(heads: Any, at: Any, held: Any, high: Any, low: Any) -> Any:
-    """Do so with IPv6; a datagram behind extension headers is nobody's VXLAN."""
+    """Do so with IPv6; a datagram behind extension headers is nobody's VXLAN. Mapped addresses are not IPv6's here."""
     if held < IPV6_BYTES + UDP_BYTES or heads[at] >> 4 != 6 or heads[at + IPV6_NEXT_HEADER] != PROTOCOL_UDP:
         return ELSEWHERE
     to = at + IPV6_DESTINATION
