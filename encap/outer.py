@@ -59,6 +59,7 @@ _GROUP4 = np.uint64(0x0100_5E00_0000)
 _GROUP4_BITS = np.uint64(0x007F_FFFF)
 _GROUP6 = np.uint64(0x3333_0000_0000)
 _MAC_BYTES = 6
+_LAST_BYTES = np.uint64(24)
 _BYTE = np.uint64(0xFF)
 _BYTE_BITS = np.uint64(8)
 
@@ -110,7 +111,7 @@ def group_of(word: Any) -> Any:
 def mix(key: Any, more: Any) -> Any:
     """Return VXLAN_PORTS' worth of bits (int64) that depend on all bits of two uint64."""
     once = bucket_of(key, _FIRST_MULTIPLIER, _WHOLE)
-    return np.int64(bucket_of(once ^ (once >> _HALF) ^ more, _LAST_MULTIPLIER, _LAST_BITS))
+    return np.int64(bucket_of(once ^ once >> _HALF ^ more, _LAST_MULTIPLIER, _LAST_BITS))
 
 
 @inlined
@@ -123,7 +124,8 @@ def flow_entropy(vector: Any, heads: Any, i: int) -> Any:
         return entropy4(heads, at, held)
     if vector.ether_type[i] == TYPE_IPV6 and held >= IPV6_BYTES:
         return entropy6(heads, at, held)
-    return mix(vector.destination_mac[i], vector.source_mac[i])
+    source = vector.source_mac[i]
+    return mix(vector.destination_mac[i] ^ source << _16, source >> _LAST_BYTES)
 
 
 @inlined

@@ -11,6 +11,7 @@ from typing import Any
 from control.bench.l2_learn import l2_learn
 from control.bench.routes import ip4_route, ip6_route
 from control.bench.translated import dnat, snat, snat_new
+from control.bench.tunnelled import vxlan_decap, vxlan_encap
 from control.bench.workload import Parameters, Workload
 from control.errors import UserError
 from dataplane.ports.memory.kernels import carry_frames
@@ -23,8 +24,10 @@ WORKLOADS: dict[str, Callable[[Parameters], Workload]] = {
     "snat": snat,
     "dnat": dnat,
     "snat_new": snat_new,
+    "vxlan_encap": vxlan_encap,
+    "vxlan_decap": vxlan_decap,
 }
-ONE_WORKER = {"ip4_route", "ip6_route", "snat", "dnat", "snat_new"}
+ONE_WORKER = {"ip4_route", "ip6_route", "snat", "dnat", "snat_new", "vxlan_encap", "vxlan_decap"}
 RUNS = 5
 RUN_S = 1.0
 

@@ -84,12 +84,17 @@ def encap_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any)
         if not may_enter(vector, tables.overlay, i):
             continue
         mtu: Any = np.int64(tables.overlay.mtu_of_domain[vector.domain[i]])
-        stays = is_small(vector, i, mtu)
-        if not stays and may_pass(vector, arena, tables, router, egress, i, mtu):
-            stays = is_superframe(arena.heads, i * SLOT_BYTES) or make_one_fit(vector, arena, i, mtu) == i
-        if stays:
+        made: Any = i
+        if not is_small(vector, i, mtu):
+            made = -1
+            if may_pass(vector, arena, tables, router, egress, i, mtu):
+                is_whole = is_superframe(arena.heads, i * SLOT_BYTES)
+                made = i if is_whole else make_one_fit(vector, arena, i, mtu)
+        if made == i:
             egress.queue[port, kept] = i
             kept += 1
+        elif made >= 0:
+            vector.copies[i] += 1
     for cut in range(first, vector.count):
         egress.queue[port, kept] = cut
         kept += 1

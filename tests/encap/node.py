@@ -7,9 +7,11 @@ written here by hand.
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
+from scapy.layers.l2 import ARP, Ether
 
 from control.fabric import Fabric
 from control.fabric.interfaces import UPLINK_KEY
@@ -17,7 +19,9 @@ from control.model import Configuration, Limits, Network, Route, Uplink
 from dataplane.fdb.tables import Fdb
 from dataplane.generation.tables import COPIES
 from dataplane.parse.kernels import parse_frames
+from dataplane.pipeline import begin_burst, carry_vector
 from dataplane.route.hops.tables import CONNECTED
+from dataplane.settle import settle_vector
 from dataplane.state import Tables
 from dataplane.vector import FRAME_AT, SLOT_BYTES, SPILL_BYTES, VIRTIO_BYTES, make_arena, make_egress, make_vector
 from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
@@ -27,6 +31,7 @@ from encap.tables import ADDRESS, EMPTY, INHERIT, LINK, RAW, VNI_SLOTS, VTEP
 from encap.tunnel.kernels import decap_frames
 from tests.configurations import port
 from tests.icmp.slots import number
+from tests.packets import mac, mac_text
 
 RED, GREEN = 100, 200
 VNIS = {"red": RED, "green": GREEN}
@@ -73,6 +78,31 @@ class Met:
     virtio: bytes
 
 
+class Sent(NamedTuple):
+    """What leaves by a port; of the tunnel's also which peer gets it, and its group."""
+
+    port: str
+    frame: bytes
+    remote: int
+    group: int
+    virtio: bytes
+
+
+def peer_mac(number: int) -> bytes:
+    """Return the MAC of a peer on the underlay's link."""
+    return mac(0x500 + number)
+
+
+def greeting(own_mac: bytes, sender_mac: bytes, sender: str, own: str) -> bytes:
+    """Return the question for this node's address by which somebody on the underlay's link makes itself known."""
+    if "." in sender:
+        message = ARP(op=1, hwsrc=mac_text(sender_mac), psrc=sender, pdst=own)
+        return bytes(Ether(dst=mac_text(own_mac), src=mac_text(sender_mac)) / message)
+    asks = ICMPv6ND_NS(tgt=own) / ICMPv6NDOptSrcLLAddr(lladdr=mac_text(sender_mac))
+    packet = IPv6(src=sender, dst=own, hlim=255) / asks
+    return bytes(Ether(dst=mac_text(own_mac), src=mac_text(sender_mac)) / packet)
+
+
 def halves(address: str) -> tuple[np.uint64, np.uint64]:
     """Return an address as tables hold it."""
     high, low = number(address)
@@ -110,6 +140,7 @@ class Node:
         self.copy = int(self.state.control[0].active[0]) % COPIES
         self.domains = {name: int(self.state.admit[self.copy].ports[self.index(name)].native_domain) for name in VNIS}
         self.vector, self.arena, self.egress = _vector, _arena, _egress
+        self.now_ns = 1 << 40
         self.write_overlay(transport)
         for peer, address in link.peers.items():
             self.add_peer(peer, address)
@@ -147,6 +178,7 @@ class Node:
         interfaces = self.state.interfaces[self.copy]
         overlay.is_on, overlay.transport, overlay.port = 1, transport, self.index("tunnel")
         overlay.udp_port, overlay.ttl, overlay.dscp = UDP_PORT, 64, INHERIT
+        overlay.checksums = self.link is LINK6
         overlay.underlay_port = self.index("wan")
         overlay.underlay_domain = self.state.admit[self.copy].ports[self.index("wan")].native_domain
         overlay.underlay_interface = interfaces.of_domain[overlay.underlay_domain]
@@ -214,7 +246,7 @@ class Node:
             arena.heads[start : start + len(head)] = list(head)
             arena.tails[i * SPILL_BYTES : i * SPILL_BYTES + len(tail)] = list(tail)
             vector.head_at[i], vector.head_length[i], vector.tail_length[i] = start, len(head), len(tail)
-            vector.length[i], vector.in_port[i], vector.timestamp_ns[i] = len(frame), self.index(name), 1 << 40
+            vector.length[i], vector.in_port[i], vector.timestamp_ns[i] = len(frame), self.index(name), self.now_ns
         parse_frames(vector, arena.heads)
 
     def receive(self, *frames: bytes, name: str = "wan", **how: Any) -> list[Met]:
@@ -235,6 +267,39 @@ class Node:
         counters = self.state.port_counters[0]
         decap_frames(self.vector, self.arena, self.tables(), self.state.routers[0], counters)
         return [self.met(i) for i in range(self.vector.received)]
+
+    def meet_peers(self) -> None:
+        """Let every peer, and the underlay's gateway, which is number 0, say what its MAC is."""
+        gateway = str(self.link.uplink.gateway[0])
+        for peer, address in {0: gateway, **self.link.peers}.items():
+            self.carry("wan", greeting(self.own_mac, peer_mac(peer), address, self.link.own))
+
+    def greeting_of(self, peer: int) -> bytes:
+        """Return the frame by which a peer makes itself known on the underlay's link."""
+        return greeting(self.own_mac, peer_mac(peer), self.link.peers[peer], self.link.own)
+
+    def carry(self, name: str, *frames: bytes, later_ns: int = 0, **how: Any) -> list[Sent]:
+        """Take frames from a port through the whole pipeline; return what leaves, in order, port by port."""
+        self.now_ns += later_ns
+        self.load(name, *frames, **how)
+        generation = begin_burst(self.state, 0)
+        carry_vector(self.vector, self.arena, self.state, generation, 0, self.egress)
+        sent = []
+        for index in map(int, self.egress.active[: self.egress.ports]):
+            for i in map(int, self.egress.queue[index, : self.egress.count[index]]):
+                slot = i * SLOT_BYTES
+                virtio = self.arena.heads[slot : slot + VIRTIO_BYTES].tobytes()
+                columns = int(self.vector.remote[i]), int(self.vector.group[i])
+                sent.append(Sent(self.names[index], self.bytes_of(i), *columns, virtio))
+                self.vector.copies[i] += 1
+            self.egress.count[index] = 0
+        self.egress.ports = 0
+        settle_vector(self.vector, self.state.port_counters[0])
+        return sent
+
+    def ends(self) -> list[str]:
+        """Return what became of the frames that came in last: verdicts, or the reasons of those that were dropped."""
+        return [self.met(i).end for i in range(self.vector.received)]
 
     def met(self, i: int) -> Met:
         """Return frame ``i`` as it stands."""
