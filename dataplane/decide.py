@@ -31,7 +31,8 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: A
     verdict, the tunnel's counters; frames of the fabric's own behind those that came in. Precondition: the egress
     queues are empty. Order effects: none.
     """
-    note_neighbour_tick(neighbours_of(router).head, np.int64(router.worker), tick_of(vector, 0))
+    worker: Any = np.int64(router.worker)
+    note_neighbour_tick(neighbours_of(router).head, worker, tick_of(vector, 0))
     prefetch_buckets(vector, tables.fdb)
     look_ahead(vector, arena.heads, router)
     if vector.received == 0:

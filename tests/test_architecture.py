@@ -37,8 +37,7 @@ EXCEPTIONS = {
 
 MAY_COMPILE = ("control.replay", "control.bench", "control.explain")
 MAY_IMPORT_ENCAPSULATION_AND_NAT = tuple(
-    f"dataplane.{name}"
-    for name in ("decide", "forward", "pipeline", "ports.vtep", "router", "state", "transmit.vtep")
+    f"dataplane.{name}" for name in ("decide", "forward", "pipeline", "ports.vtep", "router", "state", "transmit.vtep")
 )
 
 LONGEST_FILE = 400
