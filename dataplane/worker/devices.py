@@ -97,8 +97,15 @@ class Devices:
         self.open[request.index] = device
 
     def _watch_device(self, device: Device) -> None:
-        for descriptor in device.readable:
-            self.epoll.register(descriptor, select.EPOLLIN)
+        watched: list[int] = []
+        try:
+            for descriptor in device.readable:
+                self.epoll.register(descriptor, select.EPOLLIN)
+                watched.append(descriptor)
+        except OSError:
+            for descriptor in watched:  # The agent holds it too: closing alone would leave it in the set.
+                self.epoll.unregister(descriptor)
+            raise
 
     def _line_up_senders(self, device: Device) -> None:
         others = device.descriptors[len(device.readable) :]
@@ -131,7 +138,7 @@ class Devices:
         self.record.ports[index].kind = NO_DEVICE
         for descriptor in device.readable:
             self.record.port_of_descriptor[descriptor] = NO_PORT
-            if device.receives:  # The agent holds the device too: closing alone would leave it in the set.
+            if device.receives:
                 self.epoll.unregister(descriptor)
         close_all(device.descriptors)
 
