@@ -27,7 +27,7 @@ async def nothing(scene: Scene, instance: Instance) -> None:
 def test_every_worker_sends_and_one_receives(tmp_path: Path) -> None:
     async def scenario(scene: Scene, instance: Instance) -> None:
         assert states(instance)[TUNNEL] == "up"
-        assert scene.system.settings[SOCKETS].vtep == VtepSettings("192.0.2.1")
+        assert scene.system.settings[SOCKETS].vtep == VtepSettings("192.0.2.1", uncut=True)
 
     with stage(tmp_path, OVERLAY) as scene:
         scene.play(scenario)
