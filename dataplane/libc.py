@@ -40,6 +40,7 @@ if JIT_DISABLED:
         "recvmmsg", ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p
     )
     epoll_wait: Any = _function("epoll_wait", ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
+    sched_yield: Any = _function("sched_yield", ctypes.c_int)
     _clock_gettime: Any = _function("clock_gettime", ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
     last_error: Any = ctypes.get_errno
 
@@ -51,6 +52,7 @@ else:
         "recvmmsg", types.int32(types.int32, types.uintp, types.uint32, types.int32, types.uintp)
     )
     epoll_wait = types.ExternalFunction("epoll_wait", types.int32(types.int32, types.uintp, types.int32, types.int32))
+    sched_yield = types.ExternalFunction("sched_yield", types.int32())
     _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.uintp))
     _errno_location: Any = types.ExternalFunction("__errno_location", types.uintp())
 

@@ -9,7 +9,7 @@ from dataplane.fdb.tables import TICK_MASK, TICK_SHIFT, Fdb
 from dataplane.flow.kernels import sweep_share
 from dataplane.generation.tables import COPIES
 from dataplane.jit import expanded, kernel
-from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns
+from dataplane.libc import EBADFD, EINTR, epoll_wait, last_error, monotonic_ns, sched_yield
 from dataplane.mirror.kernels import mirror_inner
 from dataplane.mirror.tables import MIRROR_RECEIVED
 from dataplane.pipeline import begin_burst, carry_vector, rest
@@ -57,6 +57,8 @@ def run_worker(lane: Any) -> int:
             return INTERRUPTED if last_error() == EINTR else WAIT_FAILED
         now_ns = monotonic_ns(lane.devices.timespec)
         empty_rounds = 0 if ready > 0 else empty_rounds + 1
+        if empty_rounds:
+            sched_yield()  # What the worker waits for may need this core.
         generation = begin_burst(lane.state, lane.worker)
         called = serve_devices(lane, generation, ready, now_ns)
         keep_house(lane, generation, now_ns)
