@@ -87,10 +87,9 @@ def send_frame(lane: Any, overlay: Any, port: int, sender: int, i: int) -> None:
     if not complete_checksum(heads, lane.arena.tails, i * SLOT_BYTES, at, head, tail):
         note_copy(lane, port, i, False)
         return
-    iovecs = vtep.iovecs[vtep.next_iovecs]
+    iovecs = vtep.iovecs[i]
     count = point_at_datagram(iovecs, vector, lane.arena, i)
     send_copies(lane, overlay, port, sender, i, np.uint64(iovecs.ctypes.data), count, 0, True)
-    vtep.next_iovecs = (vtep.next_iovecs + 1) % SENDS
 
 
 @kernel

@@ -75,6 +75,26 @@ def test_frames_of_one_flow_keep_their_order_and_their_source_port(seed: int) ->
             assert [data[8:] for data, _ in found if data[8:].startswith(flow)] == expected
 
 
+@pytest.mark.parametrize("count", [SENDS + 1, 3 * SENDS])
+def test_more_frames_of_one_flow_than_a_system_call_takes_go_as_they_are(count: int, seed: int) -> None:
+    flow = some_frame(Random(seed), 14)
+    frames = [flow + number.to_bytes(4, "big") for number in range(count)]
+    with tunnel(4) as pair:
+        pair.tell(1, pair.far.address)
+        pair.transmit(*(Frame(frame, remote=1) for frame in frames))
+        assert pair.far.datagrams(count) == [HEADER + frame for frame in frames]
+
+
+def test_frames_that_no_node_gets_change_none_that_one_does(seed: int) -> None:
+    """Of one flow, one frame for a node, and more than a system call takes for a network in which there is none."""
+    frame, other = plain(BROADCAST, mac(1), 60), plain(BROADCAST, mac(1), 61)
+    with tunnel(4) as pair:
+        pair.tell(1, pair.far.address, member=False)
+        pair.transmit(Frame(frame, remote=1), *[Frame(other, remote=EVERY_PEER)] * (2 * SENDS))
+        assert pair.far.datagrams(1) == [HEADER + frame]
+        assert pair.far.is_silent()
+
+
 def test_one_refused_copy_stops_no_other(seed: int) -> None:
     """Too long for the way (DF is set, and nothing is fragmented), no way at all; and the ones behind those go."""
     random = Random(seed)

@@ -96,8 +96,8 @@ VTEP_DTYPE: Final = np.dtype(
         ("messages", MMSGHDR_DTYPE, (SENDS,)),
         ("frames", "u2", (SENDS,)),
         ("is_last", "u1", (SENDS,)),
-        ("next_iovecs", "i8"),
-        ("iovecs", "u8", (SENDS, 2 * SEND_IOVECS)),
+        # Of each frame of the vector its own, since they count until its last message is sent.
+        ("iovecs", "u8", (VECTOR_CAPACITY + EXTRA_FRAMES, 2 * SEND_IOVECS)),
         # A superframe, or as many of its segments as go into a message: segment s has the iovecs from starts[s] on.
         ("cut", CUT_DTYPE),
         ("cut_starts", "u2", (CUT_SEGMENTS + 1,)),
