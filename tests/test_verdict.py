@@ -51,6 +51,13 @@ GIVEN = {
     37: "fragment_table_full",
     38: "fragment_overlap",
     39: "burst_full",
+    40: "vxlan_truncated",
+    41: "vxlan_checksum",
+    42: "vxlan_no_vni",
+    43: "unknown_peer",
+    44: "unknown_vni",
+    45: "inner_vlan",
+    46: "ecn_conflict",
 }
 """Numbers that were given. Lines are added here; none is changed or taken out."""
 
