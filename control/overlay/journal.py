@@ -35,7 +35,10 @@ class PeerJournal:
         """Hold this and nothing else, in one step."""
         temporary = self._path.with_suffix(".new")
         lines = [json.dumps({"version": VERSION})]
-        lines += [_line(each.source, each.head, (), each.endpoints.values(), each.expires_at) for each in known]
+        lines += [
+            _line(each.source, each.head.node, each.head, (), each.endpoints.values(), {"until": each.expires_at})
+            for each in known
+        ]
         with _open_own(temporary, os.O_TRUNC) as file:
             file.write("\n".join(lines) + "\n")
         os.replace(temporary, self._path)
@@ -44,7 +47,7 @@ class PeerJournal:
     def note(self, plan: PeerPlan) -> None:
         """Add what a plan changes, and the leases it renews."""
         lines = [
-            _line(plan.source, each.after, each.gone, each.come, plan.leases.get(each.node), each.node)
+            _line(plan.source, each.node, each.after, each.gone, each.come, _lease(plan, each.node))
             for each in plan.changes
         ]
         changed = {each.node for each in plan.changes}
@@ -95,7 +98,7 @@ def _follow(known: dict[str, Known], line: Mapping[str, Any]) -> None:
         known.pop(node, None)
         return
     present = known.setdefault(node, Known(_peer(node, line["head"]), {}, line["source"]))
-    present.head, present.expires_at = _peer(node, line["head"]), line["until"]
+    present.head, present.expires_at = _peer(node, line["head"]), line.get("until", present.expires_at)
     for network, address in line["gone"]:
         present.endpoints.pop((network, ip_address(address)), None)
     for fields in line["come"]:
@@ -103,21 +106,26 @@ def _follow(known: dict[str, Known], line: Mapping[str, Any]) -> None:
         present.endpoints[endpoint.network, endpoint.address] = endpoint
 
 
+def _lease(plan: PeerPlan, node: str) -> Mapping[str, float | None]:
+    """Return when a node is gone; nothing where the plan leaves that as it is."""
+    return {"until": plan.leases[node]} if node in plan.leases else {}
+
+
 def _line(
     source: str,
+    node: str,
     head: Peer | None,
     gone: Iterable[RemoteEndpoint],
     come: Iterable[RemoteEndpoint],
-    until: float | None,
-    node: str = "",
+    lease: Mapping[str, float | None],
 ) -> str:
     document = {
         "source": source,
-        "node": node or (head.node if head else ""),
+        "node": node,
         "head": None if head is None else _head(head),
         "gone": [] if head is None else [(each.network, str(each.address)) for each in gone],
         "come": [(e.network, str(e.address), e.mac.hex(), e.namespace, e.labels) for e in come],
-        "until": until,
+        **lease,
     }
     return json.dumps(document)
 

@@ -194,6 +194,28 @@ def test_the_next_agent_knows_what_was_fed_and_traffic_never_noticed(tmp_path: P
         assert not scene.run_dir.peers.exists()
 
 
+def test_the_next_agent_knows_leases_that_later_changes_left_as_they_were(tmp_path: Path) -> None:
+    ends: dict[str, float | None] = {}
+
+    def leases(instance: Instance) -> dict[str, float | None]:
+        return {name: known.expires_at for name, known in instance.peers.store.known.items()}
+
+    async def leave(scene: Scene, instance: Instance) -> None:
+        await instance.peers.upsert([node(3, 5, lease_s=1000), node(4, 6, lease_s=2000), node(5)])
+        ends.update(leases(instance))
+        await instance.peers.upsert_endpoint("node4", {"network": "red", "address": "10.20.3.5"})
+        await instance.peers.remove_endpoint("node4", "red", "10.20.4.6")
+        assert leases(instance) == ends
+        assert None not in (ends["node3"], ends["node4"])
+
+    async def take_over(scene: Scene, instance: Instance) -> None:
+        assert leases(instance) == ends
+
+    with stage(tmp_path, with_peers(node(2))) as scene:
+        scene.play(leave, leave=True)
+        scene.play(take_over)
+
+
 def test_a_fresh_start_knows_nothing_that_was_fed(tmp_path: Path) -> None:
     async def feed(scene: Scene, instance: Instance) -> None:
         await instance.peers.upsert([node(3)])
