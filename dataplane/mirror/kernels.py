@@ -8,7 +8,7 @@ from dataplane.jit import kernel
 from dataplane.memory import copy_bytes, load_acquire, load_u16, store_release, store_u16, store_u32, store_u64
 from dataplane.mirror.tables import RECORD_BYTES, RING_BYTES
 from dataplane.vector import SLOT_BYTES, SPILL_BYTES
-from dataplane.virtio import CHECKSUM_AT, CHECKSUM_FROM, NEEDS_CHECKSUM
+from dataplane.virtio import CHECKSUM_AT, CHECKSUM_FROM, NEEDS_CHECKSUM, move_headers
 
 _MASK = np.uint64(RING_BYTES - 1)
 _ROUND_UP = np.uint64(7)
@@ -50,7 +50,9 @@ def mirror_inner(ring: Any, vector: Any, arena: Any, i: int, port: int, outer: i
     vector.head_at[i] += outer
     vector.head_length[i] -= outer
     vector.length[i] -= outer
+    move_headers(arena.heads, i * SLOT_BYTES, -outer)
     mirror_frame(ring, vector, arena, i, port, 0)
+    move_headers(arena.heads, i * SLOT_BYTES, outer)
     vector.head_at[i] -= outer
     vector.head_length[i] += outer
     vector.length[i] += outer

@@ -20,6 +20,7 @@ from dataplane.superframe.deferred import complete_checksum
 from dataplane.superframe.plan import plan_cut
 from dataplane.transmit.copies import note_copy
 from dataplane.vector import EVERY_PEER, MAX_PEERS, NO_PEER, SLOT_BYTES, SPILL_BYTES
+from dataplane.verdict import FORWARD, NO_RECEIVER
 from dataplane.virtio import is_superframe
 from dataplane.wire import VXLAN_BYTES
 from encap.ecn import outer_class
@@ -170,6 +171,8 @@ def send_copies(
     vtep, vector, remotes = lane.vtep, lane.vector, lane.state.remotes[0]
     tos = outer_class(vector, lane.arena.heads, i, np.int64(overlay.dscp))
     peer = next_peer(vector, overlay, remotes, i, NO_PEER)
+    if peer == NO_PEER and vector.verdict[i] == FORWARD:  # In case that it is for nobody here either.
+        vector.reason[i] = NO_RECEIVER
     while peer != NO_PEER:
         if vtep.pending == SENDS:
             flush_messages(lane, port, sender)

@@ -24,6 +24,7 @@ from dataplane.ports.vtep.kernels import receive_vtep
 from dataplane.state import Capacities, create_state
 from dataplane.transmit.kernels import transmit_vector
 from dataplane.vector import FRAME_AT, HEAD_BYTES, SLOT_BYTES, SPILL_BYTES
+from dataplane.verdict import FORWARD
 from dataplane.worker.devices import Devices
 from dataplane.worker.lane import Lane, make_lane
 from dataplane.worker.messages import PortRequest
@@ -228,7 +229,7 @@ def place(vector: Any, arena: Any, i: int, frame: Frame) -> None:
     vector.destination_mac[i] = int.from_bytes(frame.data[:6], "little")
     vector.source_mac[i] = int.from_bytes(frame.data[6:12], "little")
     vector.remote[i], vector.group[i], vector.domain[i] = frame.remote, frame.group, frame.domain
-    vector.cause[i] = i
+    vector.cause[i], vector.verdict[i], vector.reason[i] = i, FORWARD, 0
 
 
 def socket_address(address: str, port: int = 4789) -> bytes:

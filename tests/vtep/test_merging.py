@@ -7,9 +7,11 @@ import pytest
 from scapy.layers.inet import TCP, UDP
 from scapy.packet import Packet, Raw
 
+from dataplane.mirror.build import read_ring
+from dataplane.mirror.kernels import mirror_inner
 from tests.packets import mac, plain
 from tests.superframe.packets import cut_by_hand, framed, network, superframe
-from tests.vtep.rig import ADDRESSES, HEADER, Frame, Received, Tunnel, send_to, tunnel
+from tests.vtep.rig import ADDRESSES, HEADER, PORT, Frame, Received, Tunnel, send_to, tunnel
 
 pytestmark = pytest.mark.kernel
 
@@ -44,6 +46,18 @@ def test_what_was_cut_on_one_node_is_one_superframe_on_the_other(
         flags, kind, header, segment, start, field = struct.unpack("<BBHHHH", found.virtio[:10])
         assert (flags, kind & 0x7F, segment, field) == (1, made.kind, SEGMENT, made.field)
         assert (header, start) == (8 + made.header, 8 + made.begin), "counted from the VXLAN header"
+
+
+def test_a_capture_shows_what_was_carried_here(seed: int) -> None:
+    """Complete with its checksum; and the frame itself is afterwards as it was."""
+    packet = stream(4, Random(seed).randbytes(9_000))
+    with tunnel(4) as pair:
+        together(pair, 4, cut_by_hand(packet, SEGMENT))
+        before = pair.receive(1)
+        ring, vector = pair.lane.state.mirror_rings[0], pair.lane.vector
+        mirror_inner(ring, vector, pair.lane.arena, 0, PORT, 8)
+        assert [(shown.port, shown.frame) for shown in read_ring(ring)] == [(PORT, bytes(packet))]
+        assert [pair.read(0)] == before
 
 
 def test_what_this_node_cuts_it_merges_again(seed: int) -> None:

@@ -1,9 +1,12 @@
 """What comes to a VTEP's receive socket: frames in the vector, in order, none lost, with their sender and class."""
 
+import socket
+import struct
 from random import Random
 
 import pytest
 
+from control.host.namespaces import run_in_namespace
 from dataplane.vector import HEAD_BYTES
 from tests.vtep.rig import ADDRESSES, PORT, Received, pieces, send_to, tunnel
 
@@ -46,6 +49,21 @@ def test_what_comes_in_one_piece_is_taken_apart_whatever_room_there_is(version: 
         assert [frame.data for frame in pair.receive(len(expected))] == expected
 
 
+@pytest.mark.parametrize(("version", "group"), [(4, "239.1.1.1"), (6, "ff05::77")])
+def test_what_is_sent_to_the_group_comes_too(version: int, group: str) -> None:
+    near, far = ADDRESSES[version]
+    with tunnel(version, group=group, group_interface="under0") as pair:
+        sender = pair.far.sockets[far]
+        index = run_in_namespace(pair.far.namespace.name, lambda: socket.if_nametoindex("under0"))
+        if version == 4:
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("8xi", index))
+        else:
+            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        for address, data in ((group, b"for all" * 9), (near, b"for one" * 9)):
+            send_to(sender, address, data)
+            assert pair.receive(1) == [Received(data, far, 0, PORT)]
+
+
 def test_a_socket_that_is_gone_fails_the_device() -> None:
     with tunnel(4) as pair:
         pair.receive_from(1 << 20)
@@ -55,8 +73,6 @@ def test_a_socket_that_is_gone_fails_the_device() -> None:
 @each_version
 def test_a_checksum_may_be_missing(version: int) -> None:
     """RFC 6935: a tunnel over IPv6 may leave it out too."""
-    import socket
-
     near, far = ADDRESSES[version]
     with tunnel(version) as pair:
         sender = pair.far.sockets[far]

@@ -9,6 +9,7 @@ import pytest
 from control.host.vtep import IP_RECVTOS, IPV6_RECVTCLASS
 from dataplane.ports.vtep.tables import SENDERS, SENDS
 from dataplane.vector import EVERY_PEER, HEAD_BYTES, NO_PEER
+from dataplane.verdict import NO_RECEIVER
 from dataplane.wire import ETHERNET_BYTES, IPV4_TOS
 from encap.tables import INHERIT
 from tests.packets import BROADCAST, mac, plain, udp4
@@ -56,6 +57,15 @@ def test_a_frame_for_no_node_stays_here(seed: int) -> None:
         pair.transmit(Frame(some_frame(Random(seed)), remote=NO_PEER))
         assert pair.far.is_silent()
         assert (pair.counters.tx_packets, pair.counters.transmit_errors) == (0, 0)
+
+
+def test_a_flood_without_other_nodes_is_for_nobody(seed: int) -> None:
+    with tunnel(4) as pair:
+        pair.tell(1, pair.far.address, member=False)
+        pair.transmit(Frame(some_frame(Random(seed)), remote=EVERY_PEER))
+        assert pair.far.is_silent()
+        assert (pair.lane.vector.copies[0], pair.lane.vector.reason[0]) == (0, NO_RECEIVER)
+        assert pair.counters.transmit_errors == 0
 
 
 def test_frames_of_one_flow_keep_their_order_and_their_source_port(seed: int) -> None:
