@@ -26,6 +26,7 @@ from encap.tables import (
     REMOVED,
     SOCKET,
     SOCKET_ADDRESS_BYTES,
+    SPREAD,
     VNI_SLOTS,
     VNIS,
     VTEP,
@@ -44,7 +45,7 @@ _VTEP, _LINK, _ADDRESS = int(VTEP), int(LINK), int(ADDRESS)
 _KIND_MASK = 0xFFFF_FFFF_FFFF_0000
 _PEER_SHIFT = int(PEER_SHIFT)
 _WORDS_AN_ENTRY = 4
-_ROTATED, _TAG_SHIFT = 23, 40
+_ROTATED, _TAG_SHIFT, _SPREAD = 23, 40, int(SPREAD)
 _AF_INET, _AF_INET6 = 2, 10
 
 
@@ -305,7 +306,8 @@ class RemotesWriter:
         tag, high, low = key
         rotated = (high << _ROTATED | high >> 64 - _ROTATED) & _WORD
         folded = low ^ rotated ^ (tag << _TAG_SHIFT & _WORD)
-        return (folded * self._multiplier & _WORD) >> self._shift
+        spread = folded * _SPREAD & _WORD
+        return ((spread ^ spread >> 32) * self._multiplier & _WORD) >> self._shift
 
     def _insert(self, key: Key, value: int) -> None:
         words, home = self._words, self.home_of(key)

@@ -8,13 +8,14 @@ from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.memory import load_acquire, prefetch
 from dataplane.vector import NO_PEER
-from encap.tables import ABSENT, ADDRESS, EMPTY, ENTRIES, LINK, PEER_SHIFT, PROBE_LIMIT, VNI_SLOTS, VTEP
+from encap.tables import ABSENT, ADDRESS, EMPTY, ENTRIES, LINK, PEER_SHIFT, PROBE_LIMIT, SPREAD, VNI_SLOTS, VTEP
 
 _NONE = np.uint64(0)
 _MAC_MASK = np.uint64((1 << 48) - 1)
 _ROTATED = np.uint64(23)
 _REST = np.uint64(41)
 _TAG_SHIFT = np.uint64(40)
+_HALF = np.uint64(32)
 
 
 @inlined
@@ -26,7 +27,8 @@ def fold_key(high: Any, low: Any, tag: Any) -> Any:
 @inlined
 def home_of(remotes: Any, high: Any, low: Any, tag: Any) -> Any:
     """Return the entry at which a look-up of a key begins."""
-    return np.int64(bucket_of(fold_key(high, low, tag), remotes.multiplier, remotes.shift))
+    spread = bucket_of(fold_key(high, low, tag), SPREAD, _NONE)
+    return np.int64(bucket_of(spread ^ spread >> _HALF, remotes.multiplier, remotes.shift))
 
 
 @kernel

@@ -112,7 +112,10 @@ ENTRY_DTYPE: Final = np.dtype([("tag", "u8"), ("high", "u8"), ("low", "u8"), ("v
 ENDPOINTS: Final = 65536
 """How many endpoints the index holds, each with a MAC and an address."""
 ENTRIES: Final = 4 * ENDPOINTS
-PROBE_LIMIT: Final = 64
+PROBE_LIMIT: Final = 128
+SPREAD: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""Every key is multiplied by it before it is hashed. Addresses and MACs count up by steps, of endpoints and of nodes:
+under one multiplier in a hundred, such keys as they are meet in runs of hundreds of entries."""
 
 MEMBER_WORDS: Final = MAX_PEERS // 64
 

@@ -30,6 +30,7 @@ from encap.build import (
 )
 from encap.index import find_domain, find_entry, find_link, mac_of, peer_of
 from encap.tables import (
+    ENDPOINTS,
     ENTRIES,
     INHERIT,
     OVERLAY_DTYPE,
@@ -183,6 +184,20 @@ def test_settling_touches_only_what_is_another() -> None:
     assert (made["entry"] != before).sum() <= 2
 
 
+@pytest.mark.parametrize("multiplier", [0x1999_9E3F_A46D_6753, 0x66FE_C086_DF22_9651, None])
+def test_there_is_room_for_all_endpoints_of_nodes_that_count_up(multiplier: int | None) -> None:
+    """Addresses and MACs of 50 endpoints a node, as IPAM gives them: as many as there may be, whatever the secret."""
+    made = remotes()
+    made[0].multiplier = multiplier or made[0].multiplier
+    writer = RemotesWriter(made, AtOnce())
+    for number in range(ENDPOINTS):
+        node, endpoint = divmod(number, 50)
+        place = (10 << 24) + ((node + 1) << 8) + endpoint + 2
+        writer.put(address_key(1, IPv4Address(place)), entry_value(1))
+        writer.put(link_key(1, b"\x02\0" + place.to_bytes(4, "big")), entry_value(1))
+    assert len(writer) == 2 * ENDPOINTS
+
+
 def test_an_endpoint_without_room_is_refused_and_the_others_stay() -> None:
     made = crowded(remotes(), 2)
     writer = RemotesWriter(made, AtOnce())
@@ -192,7 +207,7 @@ def test_an_endpoint_without_room_is_refused_and_the_others_stay() -> None:
         writer.put(key_at(PROBE_LIMIT), entry_value(1))
     before = made.tobytes()
     with pytest.raises(TableFullError, match=f"no room for one more among {len(writer)} addresses at other nodes"):
-        writer.put(next(key for n in range(100, 200) if writer.home_of(key := key_at(n)) == 0), entry_value(1))
+        writer.put(next(key for n in range(200, 400) if writer.home_of(key := key_at(n)) == 0), entry_value(1))
     assert made.tobytes() == before
 
 
