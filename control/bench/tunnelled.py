@@ -16,6 +16,7 @@ from control.model import TUNNEL, Overlay, Peer, Port, RemoteEndpoint, Vtep
 PEERS = 16
 FIRST_PEER = 0xC000_0264
 OUTSIDE = 0xC000_020A
+INSIDE_GATEWAY = 0x0A01_0001
 FIRST_REMOTE, FIRST_LOCAL = 0x0A01_8000, 0x0A01_0100
 VNI, UDP_PORT, FIRST_SOURCE_PORT = 100, 4789, 49152
 OUTER_BYTES = 50
@@ -42,9 +43,8 @@ def vxlan_decap(parameters: Parameters) -> Workload:
     inner = between(FIRST_REMOTE, FIRST_LOCAL, flow, parameters.frame_bytes)
     headers = np.hstack([outer(fabric, flow % PEERS, parameters.frame_bytes), inner])
     in_ports = np.full(len(flow), fabric.index_of("out"), np.uint16)
-    station = np.arange(parameters.flows)
-    spoken = between(FIRST_LOCAL, FIRST_LOCAL, station, 64)
-    opening = lay_out_frames(spoken, np.full(len(station), fabric.index_of("in"), np.uint16), 64)
+    stations = range(FIRST_LOCAL, FIRST_LOCAL + min(parameters.flows, MOST_FLOWS))
+    opening = announce(fabric, "in", INSIDE_GATEWAY, {station: mac_of(station) for station in stations})
     frames = lay_out_frames(headers, in_ports, OUTER_BYTES + parameters.frame_bytes)
     return Workload("vxlan_decap", fabric, [frames], opening)
 
