@@ -169,8 +169,17 @@ def device_of(port: Port, configuration: Configuration) -> Device:
         mtu=configuration.mtu_of(port),
         addresses=tuple(str(address) for address in _addresses_of(port, configuration)),
         gateways=tuple(str(gateway) for gateway in _gateways_of(port, attachment, configuration)),
-        offloads=attachment.offloads,
+        offloads=attachment.offloads and not _is_wrapped_here(port, configuration),
     )
+
+
+def _is_wrapped_here(port: Port, configuration: Configuration) -> bool:
+    """Return whether frames from ``port`` to other nodes are wrapped by the fabric itself: then they are to come as
+    they are on a wire, for a burst has room for the segments of a few superframes only."""
+    overlay = configuration.overlay
+    if overlay is None or overlay.transport != "raw" or not port.network:
+        return False
+    return configuration.network(port.network).mode == "overlay"
 
 
 def vtep_settings(configuration: Configuration) -> VtepSettings:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.model import Configuration, Network, Nic, Pcap, Port, Route, Tap
+from control.model import Configuration, Network, Nic, Overlay, Pcap, Port, Route, Tap
 from control.reconcile import (
     Action,
     ClosePort,
@@ -18,6 +18,7 @@ from control.reconcile import (
     ReconfigurePort,
     RemoveNamespace,
     commit_to,
+    device_of,
     namespaces_of,
     plan_actions,
 )
@@ -139,6 +140,17 @@ def test_a_device_whose_offloads_change_is_opened_anew() -> None:
     after = replace(before, offloads=False)
     plan = plan_actions(Committed({"web": before}), Committed({"web": after}))
     assert plan == (ClosePort(before), OpenPort(after))
+
+
+@pytest.mark.parametrize(
+    ("transport", "mode", "offloads"),
+    [("raw", "overlay", False), ("raw", "bridge", True), ("socket", "overlay", True)],
+)
+def test_what_the_fabric_wraps_itself_comes_as_it_is_on_a_wire(transport: str, mode: str, offloads: bool) -> None:
+    port = Port("a", "red", Tap("eth0", "na"))
+    overlay = Overlay(ip_address("192.0.2.1"), transport=transport)  # type: ignore[arg-type]
+    network = Network("red", mode=mode)  # type: ignore[arg-type]
+    assert device_of(port, Configuration("n", networks=(network,), ports=(port,), overlay=overlay)).offloads == offloads
 
 
 def test_a_configuration_commits_to_its_devices_and_to_the_namespaces_it_asks_for() -> None:
