@@ -96,7 +96,6 @@ PEER_DTYPE: Final = np.dtype(
 )
 """One other node: its VTEP's address, and the same as ``struct sockaddr_in`` or ``sockaddr_in6`` with the port."""
 
-KIND_SHIFT: Final = np.uint64(16)
 VTEP: Final = np.uint64(1 << 16)
 LINK: Final = np.uint64(2 << 16)
 ADDRESS: Final = np.uint64(3 << 16)

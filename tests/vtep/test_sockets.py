@@ -26,6 +26,7 @@ from control.host.vtep import (
     VtepSettings,
     open_vtep,
 )
+from dataplane.ports.vtep import tables
 from tests.netns import Namespace, connect, namespaces, set_up
 from tests.vtep.rig import ADDRESSES, LENGTHS, udp_socket
 
@@ -61,6 +62,11 @@ def refusal(namespace: Namespace, call: Callable[[], object]) -> str:
     with pytest.raises(UserError) as refused:
         run_in_namespace(namespace.name, call)
     return str(refused.value)
+
+
+def test_a_worker_has_room_for_all_that_send() -> None:
+    """Behind those comes the TAP for uncut superframes."""
+    assert SENDERS == tables.SENDERS
 
 
 @each_version
