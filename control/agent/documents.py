@@ -40,6 +40,7 @@ def status_document(instance: Instance, run_dir: RunDir) -> Document:
             render_network(network) | {"ports": sum(port.network == network.name for port in configuration.ports)}
             for network in configuration.networks
         ],
+        "overlay": _overlay(instance),
         "ports": {"total": len(states)} | {state: states.count(state) for state in ("up", "down", "waiting")},
         "fdb": {
             "entries": int(instance.fabric.state.fdb_head[0].entries[0]),
@@ -108,6 +109,20 @@ def configuration_document(instance: Instance) -> Document:
 def vars_of(record: Any) -> Document:
     """Return a dataclass's fields by name."""
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
+def _overlay(instance: Instance) -> Document | None:
+    """Return this node's end of the tunnels in short, and how much is known of the others."""
+    overlay, known = instance.configuration.overlay, instance.peers.store.known
+    if overlay is None:
+        return None
+    return {
+        "address": str(overlay.address),
+        "transport": overlay.transport,
+        "mtu": overlay.mtu,
+        "peers": len(known),
+        "endpoints": sum(len(each.endpoints) for each in known.values()),
+    }
 
 
 def _state(instance: Instance, port: Port) -> Document:

@@ -35,11 +35,17 @@ def tabulate(document: dict[str, Any]) -> Table:
         ("run directory", document["run_dir"]),
         ("workers", "; ".join(workers)),
         ("networks", "; ".join(networks)),
+        *([("overlay", _overlay_text(document["overlay"]))] if document["overlay"] else []),
         ("ports", ", ".join(f"{ports[state]} {state}" for state in ("up", "down", "waiting") if ports[state])),
         ("FDB", f"{fdb['entries']:,} of {fdb['limit']:,} addresses"),
         *(("warning", warning) for warning in document["warnings"]),
     ]
     return Table(("", ""), rows)
+
+
+def _overlay_text(overlay: dict[str, Any]) -> str:
+    others = f"{_counted(overlay['peers'], 'peer')} with {_counted(overlay['endpoints'], 'endpoint')}"
+    return f"{overlay['address']} by {overlay['transport']}, {others}"
 
 
 def _counted(number: int, thing: str) -> str:

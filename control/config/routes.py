@@ -102,8 +102,8 @@ def _is_taken_in(hop: Address, to: Subnet, reach: Reach) -> bool:
 def _check_network(name: str, path: Path, networks: Networks, mistakes: Mistakes) -> None:
     if name not in networks:
         mistakes.add((*path, "network"), "a network of the file", describe(name))
-    elif (network := networks[name]) is not None and (network.mode != "bridge" or not network.subnets):
-        what = "without subnets" if network.mode == "bridge" else f"of mode {network.mode}"
+    elif (network := networks[name]) is not None and not (network.is_bridged and network.subnets):
+        what = "without subnets" if network.is_bridged else f"of mode {network.mode}"
         mistakes.add((*path, "network"), "a bridged network with a router in it", f"{name}, {what}")
 
 

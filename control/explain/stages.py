@@ -259,16 +259,14 @@ def _admission_text(found: Findings) -> str:
 
 def _ports_text(found: Findings) -> str:
     names = [found.fabric.name_of(index) for index in sorted(found.fate.copies)]
+    node = found.fabric.others.names.get(found.fate.remote)
+    if node is not None and names:
+        return f"to {node} by the overlay"
     if names == [TUNNEL]:
-        return f"to {_peers_text(found)} by the overlay"
+        return "to every other node of the network by the overlay"
     if len(names) == 1:
         return f"to port {names[0]}"
     return f"to all that may have it: {', '.join(names)}" if names else ""
-
-
-def _peers_text(found: Findings) -> str:
-    """Return who gets the copy for the tunnel."""
-    return found.fabric.others.names.get(found.fate.remote, "every other node of the network")
 
 
 def _name(interface: InterfacePlan | None) -> str:

@@ -16,10 +16,12 @@ from dataplane.route.hops.tables import CONNECTED, VIA
 
 class Ground(NamedTuple):
     """``domains``: of overlay networks by name. ``links``: subnets of which other nodes may have a part, and the hop
-    there: into the domain, or by the node's own address on the uplink. ``udp_port``: that of all nodes."""
+    there: into the domain, or by the node's own address on the uplink. ``opened``: what a written route leads into a
+    domain, which others may reach, wherever in it. ``udp_port``: that of all nodes."""
 
     domains: dict[str, int]
     links: tuple[tuple[Subnet, NextHop], ...]
+    opened: tuple[tuple[Subnet, int], ...]
     udp_port: int
 
     def domains_of(self, peer: Peer) -> set[int]:
@@ -29,14 +31,19 @@ class Ground(NamedTuple):
     def hop_to(self, subnet: Subnet, peer: Peer, number: int) -> NextHop | None:
         """Return the way to a subnet of a node; None if it lies in no network."""
         for around, hop in self.links:
-            if around.version == subnet.version and subnet.subnet_of(around):  # type: ignore[arg-type]
+            if _covers(around, subnet):
                 if hop.kind == CONNECTED:
-                    return hop._replace(peer=number)
+                    is_open = any(hop.domain == domain and _covers(to, subnet) for to, domain in self.opened)
+                    return hop._replace(peer=number, is_open=is_open)
                 return hop if hop.address else hop._replace(address=address_number(peer.address))
         return None
 
 
-NOWHERE = Ground({}, (), 0)
+def _covers(around: Subnet, subnet: Subnet) -> bool:
+    return around.version == subnet.version and subnet.subnet_of(around)  # type: ignore[arg-type]
+
+
+NOWHERE = Ground({}, (), (), 0)
 
 
 def ground_of(plan: Plan) -> Ground:
@@ -57,7 +64,8 @@ def ground_of(plan: Plan) -> Ground:
             links += [(subnet, hop) for subnet in network.subnets]
         elif network.mode == "routed":
             links += [(subnet, hop) for subnet in network.subnets for hop in _by_uplink(plan, subnet.version)]
-    return Ground(domains, tuple(links), configuration.overlay.port)
+    opened = tuple((route.to, domains[route.network]) for route in configuration.routes if route.network in domains)
+    return Ground(domains, tuple(links), opened, configuration.overlay.port)
 
 
 def _by_uplink(plan: Plan, version: int) -> list[NextHop]:

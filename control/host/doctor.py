@@ -145,6 +145,7 @@ def _taps(probed: dict[str, str | None]) -> list[Row]:
         row("uso", "TAP offload USO", "UDP in superframes (Linux 6.2)"),
         row("tunnel_gso", "TAP offload UDP tunnel GSO", "superframes inside VXLAN (Linux 6.17)"),
         row("ring", "AF_PACKET ring", "NIC ports"),
+        row("udp", "UDP segmentation and GRO", "overlays over sockets: many frames a system call (Linux 5.0)"),
     ]
 
 

@@ -1,7 +1,7 @@
 """Try what the fabric needs in a throwaway namespace: run as a process of its own, prints one JSON object.
 
     {"namespace": null, "tun": null, "tap": null, "multi_queue": null, "tso": null, "uso": null, "tunnel_gso": null,
-     "ring": null}
+     "ring": null, "udp": null}
 
 null means that it works; a sentence says what is wrong; "" says that it was not tried because something before failed.
 """
@@ -9,6 +9,7 @@ null means that it works; a sentence says what is wrong; "" says that it was not
 import errno
 import json
 import os
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -20,11 +21,14 @@ from control.host.packet import Ring, open_nic
 from control.host.rootless import enter_rootless, is_root_lacking
 from control.host.tun import TSO, TUN_DEVICE, USO, attach_tap, require_tun_device, set_offloads
 
-NAMES = ("tun", "namespace", "tap", "multi_queue", "tso", "uso", "tunnel_gso", "ring")
+NAMES = ("tun", "namespace", "tap", "multi_queue", "tso", "uso", "tunnel_gso", "ring", "udp")
 """In the order they are tried; each needs the ones up to `tap`, if they come before it."""
 
 # linux/if_tun.h
 TUN_F_UDP_TUNNEL_GSO, TUN_F_UDP_TUNNEL_GSO_CSUM = 0x80, 0x100
+
+# linux/udp.h
+UDP_SEGMENT, UDP_GRO = 103, 104
 
 TUNNEL_GSO = TSO | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM
 
@@ -50,6 +54,7 @@ def probe() -> dict[str, str | None]:
         for name, flags in (("tso", TSO), ("uso", USO), ("tunnel_gso", TUNNEL_GSO)):
             findings[name] = _trouble(lambda flags=flags: _require_offloads(taps[0], flags))  # type: ignore[misc]
         findings["ring"] = _trouble(_open_ring)
+        findings["udp"] = _trouble(_require_udp_offloads)
     return findings
 
 
@@ -84,6 +89,12 @@ def _require_offloads(tap: int, flags: int) -> None:
         if error.errno == errno.EINVAL:
             raise UserError("this kernel's TAP does not know it") from error
         raise
+
+
+def _require_udp_offloads() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        for option in (UDP_SEGMENT, UDP_GRO):
+            udp.setsockopt(socket.IPPROTO_UDP, option, 1)
 
 
 def _open_ring() -> None:

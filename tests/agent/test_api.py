@@ -53,7 +53,7 @@ def test_ports_are_told_as_configured_with_state_and_counters(tmp_path: Path) ->
     def questions(client: AgentClient, scene: Scene) -> None:
         a, b = client.ports()
         assert (a["name"], a["kind"], a["state"], a["reason"]) == ("a", "tap", "up", None)
-        assert a["tap"] == {"netns": "na", "ifname": "eth0", "make_netns": True}
+        assert a["tap"] == {"netns": "na", "ifname": "eth0", "make_netns": True, "offloads": True}
         assert a["addresses"] == ["10.0.0.1/24"]
         assert (b["rx_packets"], b["tx_bytes"], b["drops"], b["attached"]) == (0, 0, 0, False)
         assert client.port("b") == b

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from control.cli import peers as peers_command
 from control.cli import status as status_command
 from control.cli.faces import how_to_call, things_to_try
 from control.cli.output import Format, format_table, print_document, wants_json
@@ -101,7 +102,17 @@ def test_status_counts_one_thing_as_one() -> None:
     networks = [{"name": "blue", "ports": 1}, {"name": "red", "ports": 2}]
     described = dict.fromkeys(("state", "node", "version", "pid", "config", "run_dir"), "")
     counted = {"uptime_s": 1.0, "ports": {"up": 3, "down": 0, "waiting": 0}, "fdb": {"entries": 0, "limit": 1}}
-    document = described | counted | {"workers": workers, "networks": networks, "warnings": []}
+    overlay = {"address": "192.0.2.1", "transport": "socket", "mtu": 1500, "peers": 1, "endpoints": 2}
+    document = described | counted | {"workers": workers, "networks": networks, "warnings": [], "overlay": overlay}
     rows = dict(status_command.tabulate(document).rows)
     assert rows["workers"] == "0: pid 10; 1: pid 11, restarted 1 time; 2: pid 12, restarted 2 times"
     assert rows["networks"] == "blue (1 port); red (2 ports)"
+    assert rows["overlay"] == "192.0.2.1 by socket, 1 peer with 2 endpoints"
+    assert "overlay" not in dict(status_command.tabulate(document | {"overlay": None}).rows)
+
+
+def test_peers_are_listed_with_the_first_of_their_subnets() -> None:
+    subnets = [f"10.20.{n}.0/24" for n in range(5)]
+    peer = {"node": "n2", "address": "192.0.2.2", "networks": ["red"], "subnets": subnets, "endpoints": [{}, {}]}
+    table = peers_command.tabulate([peer | {"source": "api", "expires_s": 9.6}])
+    assert list(table.rows[0]) == ["n2", "192.0.2.2", ["red"], [*subnets[:3], "2 more"], 2, "api", "10 s"]

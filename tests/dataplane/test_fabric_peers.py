@@ -292,6 +292,18 @@ def test_a_written_route_comes_before_a_peers_and_gives_way_to_it_when_it_goes(f
     assert peer_at(fabric, "10.20.2.7")[0] == VIA
 
 
+def test_what_a_written_route_opens_is_open_where_peers_have_it_too(fabric: Fabric) -> None:
+    def is_open(address: str) -> bool:
+        hops = hops_in_force(fabric)
+        return bool(hops.hop[int(hops.group[group_of(fabric, ip_address(address))])].is_open)
+
+    held = peer(2, subnets=(ip_network("10.20.2.0/24"), ip_network("10.20.64.0/24")))
+    fabric.apply(node(held))
+    assert not is_open("10.20.2.7")
+    fabric.apply(replace(node(held), routes=(Route(ip_network("10.20.0.0/18"), network="red"),)))
+    assert (is_open("10.20.1.7"), is_open("10.20.2.7"), is_open("10.20.64.7")) == (True, True, False)
+
+
 def test_a_node_has_a_part_of_a_routed_network_by_a_plain_route(fabric: Fabric) -> None:
     """What flannel calls host-gw: no tunnel, no translation, the node itself is the next hop."""
     fabric.apply(node(peer(2, subnets=(ip_network("10.40.2.0/24"),))))
