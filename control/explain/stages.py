@@ -85,7 +85,7 @@ class Findings:
     @property
     def verdict(self) -> str:
         """Return what became of it; a packet that came back after waiting is the fabric's own, and was forwarded."""
-        return "forward" if self.fate.verdict == "originated" else self.fate.verdict
+        return "forward" if self.fate.verdict in ("originated", "returned") else self.fate.verdict
 
     @property
     def reason(self) -> str | None:

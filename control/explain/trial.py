@@ -17,7 +17,7 @@ from dataplane.ports.memory.kernels import load_frame
 from dataplane.router.tables import BRIDGED
 from dataplane.transmit.kernels import dress_frame, undress_frame
 from dataplane.vector import NO_PEER, SPILL_BYTES, make_arena, make_egress, make_vector
-from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
+from dataplane.verdict import DROP, REASON_NAMES, RETURNED, VERDICT_NAMES
 
 WORKER = 0
 
@@ -77,8 +77,9 @@ class Trial:
         rest(state, WORKER)
         fates = [self._fate(i, copies.get(i)) for i in range(int(vector.count))]
         caused = range(1, len(fates))
-        came_back = [fates[i] for i in caused if vector.errand[i] != BRIDGED]
-        made = [fates[i] for i in caused if vector.errand[i] == BRIDGED]
+        has_waited = [vector.errand[i] != BRIDGED or vector.verdict[i] == RETURNED for i in range(len(fates))]
+        came_back = [fates[i] for i in caused if has_waited[i]]
+        made = [fates[i] for i in caused if not has_waited[i]]
         return Outcome(fates[0], came_back, made, state.ways[WORKER].copy())
 
     def _load(self, port: int, frame: bytes) -> None:

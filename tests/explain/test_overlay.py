@@ -74,4 +74,8 @@ def test_the_router_knows_the_macs_of_endpoints_elsewhere() -> None:
 
 def test_raw_frames_go_to_their_node_as_well() -> None:
     raw = TEXT.replace("  address: 192.0.2.1\n", "  transport: raw\n", 1)
-    assert notes(ask("udp 10.20.1.2:1 > 10.20.9.9:2", raw))["bridge"] == "to node3 by the overlay"
+    found = ask("udp 10.20.1.2:1 > 10.20.9.9:2", raw)
+    assert (found.verdict, found.out) == ("forward", ("wan",))
+    assert notes(found)["bridge"] == "to node3 by the overlay"
+    assert found.sent[0].packet.endswith(" > 192.0.2.3:4789")
+    assert found.assumed[0].startswith("192.0.2.3 answers at port wan")
