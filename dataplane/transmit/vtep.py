@@ -104,7 +104,7 @@ def send_whole(lane: Any, overlay: Any, port: int, sender: int, i: int) -> bool:
     word = load_u64_be(heads, np.int64(vector.head_at[i]) - VXLAN_BYTES)
     tos = outer_class(vector, heads, i, np.int64(overlay.dscp))
     address = lane.state.remotes[0].peer[remote].address_low
-    if not send_uncut(vtep, vector, lane.arena, overlay, address, i, word, tos):
+    if not send_uncut(vtep, sender, vector, lane.arena, overlay, address, i, word, tos):
         return False
     note_copy(lane, port, i, True)
     return True

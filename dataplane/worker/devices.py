@@ -48,6 +48,12 @@ def pending_error(device: Device) -> int:
         return packet_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
+def port_of(descriptor: int) -> int:
+    """Return the port that a UDP socket is bound to."""
+    with socket.socket(fileno=os.dup(descriptor)) as sender:
+        return int(sender.getsockname()[1])
+
+
 class Devices:
     """All of them, and the records of them that the compiled loop reads: see ``Lane``."""
 
@@ -111,6 +117,7 @@ class Devices:
         others = device.descriptors[len(device.readable) :]
         senders, uncut = others[:SENDERS], others[SENDERS:]
         self.vtep.senders[: len(senders)] = senders
+        self.vtep.sender_ports[: len(senders)] = [port_of(sender) for sender in senders]
         self.vtep.uncut_descriptor = uncut[0] if uncut else -1
         self.vtep.uncut_mac = device.options.get("uncut_mac", 0)
         self.vtep.sender_count = len(senders)

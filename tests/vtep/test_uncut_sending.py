@@ -64,6 +64,15 @@ def test_a_superframe_crosses_the_underlay_as_one_datagram(inner: int, seed: int
         assert pair.counters.transmit_errors == 0
 
 
+def test_all_of_its_flow_comes_from_one_port(seed: int) -> None:
+    packets = [tcp(4, Random(seed).randbytes(size)) for size in (100, 30_000, 200)]
+    with tunnel(4, uncut=True) as pair:
+        pair.tell(1, pair.far.address)
+        pair.transmit(*(queued(packet, SEGMENT if len(packet) > SEGMENT else 0) for packet in packets))
+        far = pair.far.sockets[pair.far.address]
+        assert len({far.recvfrom(65536)[1] for _ in packets}) == 1
+
+
 def test_its_flow_stays_in_order(seed: int) -> None:
     random = Random(seed)
     packets = [tcp(4, random.randbytes(size)) for size in (100, 30_000, 200, 20_000, 1)]

@@ -67,6 +67,7 @@ UNCUT_SCRATCH_BYTES: Final = 80
 VTEP_DTYPE: Final = np.dtype(
     [
         ("senders", "i4", (SENDERS,)),
+        ("sender_ports", "u2", (SENDERS,)),
         ("sender_count", "i8"),
         # Whether the kernel cuts a message into datagrams (UDP_SEGMENT); else each goes by itself.
         ("cuts", "u1"),

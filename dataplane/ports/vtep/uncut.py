@@ -43,10 +43,9 @@ from dataplane.wire import (
     TYPE_IPV6,
     UDP_BYTES,
     VXLAN_BYTES,
-    VXLAN_FIRST_PORT,
     VXLAN_OVERHEAD4,
 )
-from encap.outer import flow_entropy, write_outer4, write_udp
+from encap.outer import write_outer4, write_udp
 
 TUNNEL_HEADER_BYTES: Final = 24
 OUTER_UDP_AT: Final = 20
@@ -75,12 +74,16 @@ def may_go_uncut(vtep: Any, vector: Any, heads: Any, i: int) -> bool:
 
 
 @kernel
-def send_uncut(vtep: Any, vector: Any, arena: Any, overlay: Any, address: Any, i: int, word: Any, tos: int) -> bool:
-    """Write frame ``i`` for the VTEP at an IPv4 ``address`` (uint64) to the TAP; False if it was refused.
+def send_uncut(
+    vtep: Any, sender: int, vector: Any, arena: Any, overlay: Any, address: Any, i: int, word: Any, tos: int
+) -> bool:
+    """Write frame ``i`` for the VTEP at an IPv4 ``address`` (uint64) to the TAP, from the port of a sender's socket,
+    as all of its flow; False if it was refused.
 
     ``word``: the VXLAN header; ``tos``: the outer traffic class. Precondition: ``may_go_uncut``.
     """
-    write_headers(vtep.uncut_headers, vtep.uncut_mac, vector, arena.heads, overlay, address, i, word, tos)
+    source_port = np.int64(vtep.sender_ports[sender])
+    write_headers(vtep.uncut_headers, vtep.uncut_mac, source_port, vector, arena.heads, overlay, address, i, word, tos)
     point_iovecs(vtep.uncut_iovecs, vector, arena, i, 0)
     vtep.uncut_iovecs[0] = np.uint64(vtep.uncut_headers.ctypes.data)
     vtep.uncut_iovecs[1] = HEADERS_BYTES
@@ -93,7 +96,16 @@ def send_uncut(vtep: Any, vector: Any, arena: Any, overlay: Any, address: Any, i
 
 @kernel
 def write_headers(
-    scratch: Any, mac: Any, vector: Any, heads: Any, overlay: Any, address: Any, i: int, word: Any, tos: int
+    scratch: Any,
+    mac: Any,
+    source_port: int,
+    vector: Any,
+    heads: Any,
+    overlay: Any,
+    address: Any,
+    i: int,
+    word: Any,
+    tos: int,
 ) -> None:
     """Write all that goes before frame ``i``."""
     write_tunnel_header(scratch, vector, heads, i)
@@ -104,7 +116,6 @@ def write_headers(
     ip = ethernet + ETHERNET_BYTES
     udp_bytes = UDP_BYTES + VXLAN_BYTES + np.int64(vector.length[i])
     write_outer4(scratch, ip, overlay.address_low, address, udp_bytes, tos, np.int64(overlay.ttl))
-    source_port = VXLAN_FIRST_PORT + flow_entropy(vector, heads, i)
     write_udp(scratch, ip + IPV4_BYTES, source_port, np.int64(overlay.udp_port), udp_bytes, word)
 
 
