@@ -1,6 +1,7 @@
 """Superframes that leave uncut, by a TAP into the host's stack, and what keeps them from it."""
 
 import json
+import socket
 from random import Random
 
 import pytest
@@ -17,6 +18,7 @@ from tests.vtep.rig import HEADER, Frame, Tunnel, tunnel
 pytestmark = pytest.mark.netns
 
 SEGMENT = 1360
+IP_RECVTTL = 12  # linux/in.h
 each_inner = pytest.mark.parametrize("inner", [4, 6])
 
 
@@ -71,6 +73,18 @@ def test_all_of_its_flow_comes_from_one_port(seed: int) -> None:
         pair.transmit(*(queued(packet, SEGMENT if len(packet) > SEGMENT else 0) for packet in packets))
         far = pair.far.sockets[pair.far.address]
         assert len({far.recvfrom(65536)[1] for _ in packets}) == 1
+
+
+@pytest.mark.parametrize("ttl", [1, 64])
+def test_it_comes_with_the_time_to_live_that_all_others_have(ttl: int, seed: int) -> None:
+    packet = tcp(4, Random(seed).randbytes(20_000))
+    with tunnel(4, uncut=True, ttl=ttl) as pair:
+        pair.tell(1, pair.far.address)
+        pair.far.sockets[pair.far.address].setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+        pair.transmit(queued(packet))
+        data, ancillary, _, _ = pair.far.sockets[pair.far.address].recvmsg(65536, 100)
+        assert data == HEADER + superframe(packet, SEGMENT).frame
+        assert [value[0] for _, kind, value in ancillary if kind == socket.IP_TTL] == [ttl]
 
 
 def test_its_flow_stays_in_order(seed: int) -> None:

@@ -58,6 +58,7 @@ _MOST_BYTES: Final = 65535 - (VXLAN_OVERHEAD4 - ETHERNET_BYTES)
 assert HEADERS_BYTES <= UNCUT_SCRATCH_BYTES
 
 _OURS: Final = np.uint64(0x02)
+_LARGEST_TTL: Final = 255
 _NONE = np.uint64(0)
 
 
@@ -115,7 +116,8 @@ def write_headers(
     store_u16_be(scratch, ethernet + ETHERNET_TYPE, np.uint16(TYPE_IPV4))
     ip = ethernet + ETHERNET_BYTES
     udp_bytes = UDP_BYTES + VXLAN_BYTES + np.int64(vector.length[i])
-    write_outer4(scratch, ip, overlay.address_low, address, udp_bytes, tos, np.int64(overlay.ttl))
+    ttl = min(np.int64(overlay.ttl) + 1, _LARGEST_TTL)  # The host's stack forwards it, and takes one off.
+    write_outer4(scratch, ip, overlay.address_low, address, udp_bytes, tos, ttl)
     write_udp(scratch, ip + IPV4_BYTES, source_port, np.int64(overlay.udp_port), udp_bytes, word)
 
 
