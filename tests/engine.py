@@ -13,6 +13,7 @@ import numpy as np
 
 from control.fabric import Fabric
 from control.fabric.entries import PROTOCOL_NAMES, FlowTuple
+from control.model import Configuration
 from dataplane.generation.tables import COPIES
 from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.memory.kernels import load_frames
@@ -23,7 +24,7 @@ from dataplane.vector import SPILL_BYTES, VECTOR_CAPACITY, Arena, make_arena, ma
 from dataplane.verdict import DROP, REASON_NAMES, VERDICT_NAMES
 from tests.naive.packet import Tuple
 from tests.naive.switch import Outcome
-from tests.runs import Arrival, Conversation, Phase, Run, Traffic
+from tests.runs import Arrival, Conditions, Conversation, Phase, Run, Traffic
 
 WORKER = 0
 
@@ -57,14 +58,19 @@ def run_engine(phases: Sequence[Phase], sizes: Sequence[int]) -> Run:
         fabric.close()
 
 
+def begin(fabric: Fabric, configuration: Configuration, conditions: Conditions) -> Engine:
+    """Put a configuration in force."""
+    fabric.apply(configuration)
+    for port in configuration.ports:
+        fabric.set_link(port.name, port.name not in conditions.down)
+    names = {fabric.index_of(port.name): port.name for port in configuration.ports}
+    return Engine(fabric, _vector, _arena, _egress, names, conditions.refusing)
+
+
 def run_phase(fabric: Fabric, phase: Phase, sizes: Sequence[int]) -> Iterator[tuple[Outcome, dict[Tuple, Tuple]]]:
     """Put the phase's configuration in force and switch its frames; yield their outcomes, each with the replies of the
     conversations that there were when its vector was through."""
-    fabric.apply(phase.configuration)
-    for port in phase.configuration.ports:
-        fabric.set_link(port.name, port.name not in phase.conditions.down)
-    names = {fabric.index_of(port.name): port.name for port in phase.configuration.ports}
-    engine = Engine(fabric, _vector, _arena, _egress, names, phase.conditions.refusing)
+    engine = begin(fabric, phase.configuration, phase.conditions)
     frames, data = in_memory(engine, phase.arrivals)
     done, size = 0, cycle(sizes)
     while done < len(phase.arrivals):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from control.model import Configuration
+from control.model import Configuration, Pcap
 from control.replay.job import Job
 from control.replay.run import open_captures, replay_captures, run_replay
 from control.replay.summary import Summary
@@ -17,6 +17,7 @@ from tests.arrival_files import captures_of, frames_in
 from tests.generate.written import write_configuration
 from tests.naive.switch import Outcome
 from tests.runs import Arrival, Run, Traffic
+from tests.tunnels import counted_at
 
 
 def run_replayed(configuration: Configuration, arrivals: Sequence[Arrival], vector: int, as_file: bool = True) -> Run:
@@ -31,7 +32,7 @@ def run_replayed(configuration: Configuration, arrivals: Sequence[Arrival], vect
         else:
             summary = replay_captures(job, configuration, (), open_captures(job.inputs, refuse_warning))
         outcomes = read_outcomes(configuration, arrivals, job)
-        return Run(outcomes, None, drops_of(arrivals, outcomes, summary), traffic_of(summary))
+        return Run(outcomes, None, drops_of(configuration, arrivals, outcomes, summary), traffic_of(summary))
 
 
 def refuse_warning(warning: str) -> None:
@@ -55,7 +56,8 @@ def read_outcomes(configuration: Configuration, arrivals: Sequence[Arrival], job
     """Return what became of each frame, its copies taken from the ports' captures in turn."""
     assert job.out_dir
     assert job.verdicts
-    sent = {port.name: iter(frames_in(job.out_dir / f"{port.name}.pcap")) for port in configuration.ports}
+    recorded = [port.name for port in configuration.ports if isinstance(port.attachment, Pcap)]
+    sent = {port: iter(frames_in(job.out_dir / f"{port}.pcap")) for port in recorded}
     order = {port.name: at for at, port in enumerate(configuration.ports)}
     outcomes = []
     for at, line in enumerate(job.verdicts.read_text().splitlines()):
@@ -72,12 +74,13 @@ def read_outcomes(configuration: Configuration, arrivals: Sequence[Arrival], job
     return outcomes
 
 
-def drops_of(arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], summary: Summary) -> Counter[tuple[str, str]]:
+def drops_of(
+    configuration: Configuration, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], summary: Summary
+) -> Counter[tuple[str, str]]:
     """Return drops by port and reason, after making sure that the summary's sums are theirs."""
-    pairs = zip(arrivals, outcomes, strict=True)
-    drops = Counter((arrival.port, outcome.reason) for arrival, outcome in pairs if outcome.reason)
-    reasons: Counter[str] = Counter()
-    ports: Counter[str] = Counter()
+    ports_and_outcomes = zip((counted_at(configuration, arrival) for arrival in arrivals), outcomes, strict=True)
+    drops = Counter((port, outcome.reason) for port, outcome in ports_and_outcomes if outcome.reason)
+    reasons, ports = Counter[str](), Counter[str]()
     for (port, reason), count in drops.items():
         reasons[reason] += count
         ports[port] += count

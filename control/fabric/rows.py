@@ -59,9 +59,11 @@ def admit_row(plan: PortPlan) -> AdmitPort:
 
 
 def forward_row(plan: PortPlan) -> ForwardPort:
-    """Return what forwarding must know of the port."""
+    """Return what forwarding must know of the port. Who is behind the tunnel counts as an endpoint, so that those that
+    are kept apart are kept from other nodes' as well."""
+    is_isolated = plan.isolated or is_tunnel(plan.port)
     traits = (
-        (ISOLATED if plan.isolated else 0) | (HAIRPIN if plan.port.hairpin else 0) | (TAGGING if is_trunk(plan) else 0)
+        (ISOLATED if is_isolated else 0) | (HAIRPIN if plan.port.hairpin else 0) | (TAGGING if is_trunk(plan) else 0)
     )
     return ForwardPort(native_domain=plan.native_domain, traits=traits)
 

@@ -11,6 +11,7 @@ from control.model import Configuration
 from tests.drive import run_naive
 from tests.naive.switch import Outcome
 from tests.runs import CALM, Arrival, Conditions, Run, Traffic
+from tests.tunnels import counted_at, tunnel_traffic, with_first_ports
 
 
 class ComplaintError(AssertionError):
@@ -19,8 +20,9 @@ class ComplaintError(AssertionError):
 
 def hold(configuration: Configuration, arrivals: Sequence[Arrival], run: Run, conditions: Conditions = CALM) -> None:
     """Hold a run of the real pipeline against the rules; ComplaintError says what was broken first."""
+    run = with_first_ports(configuration, run)
     expected = run_naive(configuration, arrivals, conditions, run)
-    account_for_frames(arrivals, run)
+    account_for_frames(configuration, arrivals, run)
     for number, (arrival, twin, real) in enumerate(zip_longest(arrivals, expected.outcomes, run.outcomes)):
         if not are_alike(twin, real):
             raise ComplaintError(f"frame {number}: {arrival}: the twin says {twin}, the pipeline {real}")
@@ -38,7 +40,7 @@ def are_alike(twin: Outcome | None, real: Outcome | None) -> bool:
     return (twin.verdict, twin.reason, sorted(twin.out)) == (real.verdict, real.reason, sorted(real.out))
 
 
-def account_for_frames(arrivals: Sequence[Arrival], run: Run) -> None:
+def account_for_frames(configuration: Configuration, arrivals: Sequence[Arrival], run: Run) -> None:
     """In = out + dropped + consumed, and every counter tells the same story as the frames themselves."""
     verdicts = Counter(outcome.verdict for outcome in run.outcomes)
     if sum(verdicts[verdict] for verdict in ("forward", "drop", "consume")) != len(arrivals):
@@ -49,11 +51,12 @@ def account_for_frames(arrivals: Sequence[Arrival], run: Run) -> None:
         if (outcome.verdict == "drop") != bool(outcome.reason) or goes_nowhere:
             raise ComplaintError(f"{arrival}: neither forwarded nor dropped for one reason: {outcome}")
         if outcome.reason:
-            dropped[arrival.port, outcome.reason] += 1
+            dropped[counted_at(configuration, arrival), outcome.reason] += 1
     if dropped - run.drops:
         raise ComplaintError(f"dropped by port and reason: {dropped}, counted {run.drops}")
     if run.traffic is not None:
-        require_equal("traffic by port", traffic_of(arrivals, run), {p: t for p, t in run.traffic.items() if any(t)})
+        told = traffic_of(arrivals, run) | tunnel_traffic(configuration, arrivals, run)
+        require_equal("traffic by port", told, {p: t for p, t in run.traffic.items() if any(t)})
 
 
 def traffic_of(arrivals: Sequence[Arrival], run: Run) -> dict[str, Traffic]:

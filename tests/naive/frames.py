@@ -29,7 +29,7 @@ class Own(NamedTuple):
     """A frame of the router's own, and the domain that it is for.
 
     ``source`` is the port of the frame that it was made of or about, if any; with ``is_held_apart`` isolation counts
-    from there. ``target`` is the address that it asks for.
+    from there. ``target`` is the address that it asks for. ``is_routed``: it is the frame that came in.
     """
 
     domain: Domain
@@ -38,15 +38,18 @@ class Own(NamedTuple):
     source: Port | None = None
     is_held_apart: bool = False
     target: Address | None = None
+    is_routed: bool = False
 
 
 class Parcel(NamedTuple):
-    """A frame of a network for one other VTEP; ``source`` is the port that it came in at, if any."""
+    """A frame of a network for one other VTEP; ``source`` is the port that it came in at, if any. ``is_copy``: others
+    have got it too, or the router has made it, so that nothing is dropped if it ends."""
 
     source: Port | None
     domain: Domain
     data: bytes
     to: Address
+    is_copy: bool = False
 
 
 class Fate(NamedTuple):

@@ -41,7 +41,7 @@ def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
         hear(node, frame, interface, arp.sender, arp.sender_mac, "heard", is_ours)
     if arp.is_request and is_ours:
         answer = write_arp(2, interface.mac, arp.target, arp.sender_mac, arp.sender, arp.sender_mac)
-        return node.answer(frame, answer)
+        return answer_here(node, frame, answer)
     if arp.is_request:
         fate = ask_elsewhere(
             node,
@@ -71,7 +71,7 @@ def meet_discovery(
         if mac:
             hear(node, frame, interface, source, mac, "heard", is_ours)
         if is_ours:
-            return node.answer(frame, advertise(frame.data, packet, message, interface.mac))
+            return answer_here(node, frame, advertise(frame.data, packet, message, interface.mac))
         fate = ask_elsewhere(
             node,
             frame,
@@ -88,8 +88,13 @@ def meet_discovery(
     elif is_asked_for_routers(frame, interface, message):
         if mac:
             hear(node, frame, interface, source, mac, "heard", True)
-        return node.answer(frame, advertise_router(frame.data, packet, message, interface))
+        return answer_here(node, frame, advertise_router(frame.data, packet, message, interface))
     return CONSUMED if to_router else None
+
+
+def answer_here(node: Node, frame: Frame, answer: bytes) -> Fate:
+    """Answer a station here with what the router has to say of itself. Other nodes have gateways of their own."""
+    return CONSUMED if is_tunnel(frame.port) else node.answer(frame, answer)
 
 
 def ask_elsewhere(
@@ -108,9 +113,9 @@ def ask_elsewhere(
 
 
 def is_asked_for_routers(frame: Frame, interface: Interface, message: Discovery) -> bool:
-    """Whether a station here solicits routers, and there is one for it."""
+    """Whether a station solicits routers, and there is one for it."""
     is_heard = frame.data[0:6] == interface.mac or bool(frame.data[0] & 1)
-    return message.kind == ROUTER_SOLICITATION and is_heard and advertises(interface) and not is_tunnel(frame.port)
+    return message.kind == ROUTER_SOLICITATION and is_heard and advertises(interface)
 
 
 def advertises(interface: Interface) -> bool:
@@ -124,8 +129,6 @@ def is_claimed(node: Node, interface: Interface, address: Address, mac: bytes | 
 
 
 def answers_for(node: Node, frame: Frame, interface: Interface, address: Address, is_probe: bool) -> bool:
-    if is_tunnel(frame.port):
-        return False  # Every node has a gateway of its own.
     if node.forwarding.is_local(address, interface):
         return True
     if is_probe or address in LINK_LOCAL:

@@ -14,7 +14,7 @@ from tests.naive.interfaces import interfaces_of
 from tests.naive.nat import Nat
 from tests.naive.neighbours import Neighbour, Neighbours
 from tests.naive.overlay import vtep_of
-from tests.naive.packet import Packet
+from tests.naive.packet import Packet, read_packet
 from tests.naive.storm import TokenBucket
 from tests.naive.wire import Address, ethernet, ethertype_of
 
@@ -78,15 +78,16 @@ class Node:
             self.say(frame, packet, error_about(packet, source, *says[packet.version], rest))
         return Fate("drop", reason)
 
-    def refuse_size(self, frame: Frame, packet: Packet | None, mtu: int) -> Fate:
+    def refuse_size(self, frame: Frame, mtu: int) -> Fate:
         """Drop a frame whose packet is too big for other nodes, and say so to its sender if there is a gateway."""
+        packet = read_packet(frame.data) if frame.data[12:14] in (b"\x08\x00", b"\x86\xdd") else None
         if packet is None or frame.domain not in self.by_domain:
             return Fate("drop", "packet_too_big")
         return self.refuse(frame, packet, "packet_too_big", TOO_BIG, mtu)
 
     def say(self, frame: Frame, packet: Packet, said: bytes) -> None:
         """Send a packet back to whoever a frame came from."""
-        own = self.by_domain[frame.domain].mac if self.vtep and self.vtep.has(frame.domain) else frame.data[0:6]
+        own = self.by_domain[frame.domain].mac
         whole = ethernet(frame.data[6:12], own, ethertype_of(packet.version), said)
         self.ways.back(frame, whole)
 

@@ -10,16 +10,15 @@ Nobody is known to be in a network by what is said of another: all look-ups are 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from control.model import TUNNEL, Configuration, Network, Overlay, Peer, RemoteEndpoint
-from tests.naive.discovery import ADVERTISEMENT, read_arp, read_discovery
+from control.model import TUNNEL, Configuration, Network, Overlay, Peer, Port, RemoteEndpoint
+from tests.naive.discovery import ADVERTISEMENT, ARP_BYTES
 from tests.naive.domains import Domain
 from tests.naive.ecn import combine, outer_class
 from tests.naive.forwarding import is_within
 from tests.naive.interfaces import Interface
-from tests.naive.packet import read_packet
 from tests.naive.spoof import MOST_TAGS, TAG_BYTES, TAGS
 from tests.naive.vxlan import FIRST_SOURCE_PORT, HAS_VNI, Outer, read_datagram, wrap
-from tests.naive.wire import Address
+from tests.naive.wire import ICMPV6, Address
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,12 @@ class Vtep:
 
     # What comes in
 
-    def is_addressed(self, domain: Domain, frame: bytes) -> bool:
+    def is_addressed(self, port: Port, frame: bytes) -> bool:
         """Whether a frame at the uplink is one of a tunnel: by its MAC, its address and its port."""
-        if domain not in self.uplink.domains or frame[12:14] not in (b"\x08\x00", b"\x86\xdd"):
+        if Domain(port.network, None, port.name) not in self.uplink.domains or frame[12:14] not in (
+            b"\x08\x00",
+            b"\x86\xdd",
+        ):
             return False
         found = read_datagram(frame[14:])
         if found is None or (frame[12:14] == b"\x08\x00") != (found.source.version == 4):
@@ -173,24 +175,20 @@ def group_mac(address: Address) -> bytes:
 
 
 def claims(frame: bytes) -> tuple[list[bytes], list[Address]]:
-    """Return the MACs and addresses that a frame's sender says are its own."""
+    """Return the MACs and addresses that a frame's sender says are its own. Messages need not be valid otherwise."""
     ethertype, payload = behind_tags(frame)
-    plain = frame[:12] + ethertype + payload
-    arp = read_arp(plain)
-    if arp:
-        sender = [] if arp.sender == IPv4Address(0) else [arp.sender]
-        return [frame[6:12], arp.sender_mac], [*sender]
-    addresses: list[Address] = []
-    if ethertype == b"\x08\x00" and len(payload) >= 20:
+    macs, addresses = [frame[6:12]], list[Address]()
+    if ethertype == b"\x08\x06" and len(payload) >= ARP_BYTES:
+        macs.append(payload[8:14])
+        addresses.append(ip_address(payload[14:18]))
+    elif ethertype == b"\x08\x00" and len(payload) >= 20:
         addresses.append(ip_address(payload[12:16]))
     elif ethertype == b"\x86\xdd" and len(payload) >= 40:
         addresses.append(ip_address(payload[8:24]))
-        packet = read_packet(plain)
-        message = read_discovery(packet) if packet else None
-        if message and not isinstance(message, str) and message.kind == ADVERTISEMENT:
-            addresses.append(message.target)
+        if payload[6] == ICMPV6 and payload[40:41] == bytes([ADVERTISEMENT]) and len(payload) >= 64:
+            addresses.append(ip_address(payload[48:64]))
     unspecified = (IPv4Address(0), IPv6Address(0))
-    return [frame[6:12]], [each for each in addresses if each not in unspecified]
+    return macs, [each for each in addresses if each not in unspecified]
 
 
 def behind_tags(frame: bytes) -> tuple[bytes, bytes]:

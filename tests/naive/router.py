@@ -322,8 +322,8 @@ class Router(Node):
         version = data[0] >> 4
         pieces = [data] if len(data) <= leaving.mtu else cut(data, leaving.mtu)
         first, *others = [ethernet(mac, leaving.mac, ethertype_of(version), piece) for piece in pieces]
-        own = Own(domain, first, frame.inside.priority, frame.port, is_held_apart=entering == leaving)
+        own = Own(domain, first, frame.inside.priority, frame.port, is_held_apart=entering == leaving, is_routed=True)
         fate = self.ways.out(own)
         if not fate.reason:
-            self.caused += [own._replace(data=other, is_held_apart=False) for other in others]
+            self.caused += [own._replace(data=other, is_held_apart=False, is_routed=False) for other in others]
         return fate

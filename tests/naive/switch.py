@@ -18,8 +18,8 @@ Where the specification could be read two ways, this is how it is read:
 - A refused copy is no drop as long as another copy goes out.
 - Static MACs of a port are fixed in every filtering domain that the port is a member of.
 - What came by the tunnel counts as come in at the tunnel's port, from its opening on.
-- A copy that waits for the next hop to its node makes its frame neither forwarded nor dropped: consumed, if no other
-  copy went out. What it is later dropped for is counted at the port that the frame came in at.
+- A frame that waits for the next hop to its node is consumed; what it is later dropped for is counted at the port that
+  it came in at. So is one whose copies for several nodes all wait; but no frame is dropped when one of those ends.
 - A new configuration keeps what was learned, but for ports that left or whose filtering domains changed. Its static
   entries take the place of the old ones and of learned ones. Storm limits of ports that stay go on as they were.
 """
@@ -109,16 +109,16 @@ class Switch:
 
     def _take(self, port: Port, frame: bytes) -> tuple[Port, Fate]:
         """Take a frame, and what is in it if it came by a tunnel; return at which port that counts, and its fate."""
-        reason = find_malformed(frame)
+        reason = find_wrong_length(frame)
         if reason:
             return port, drop(reason)
-        found = classify(self.configuration, port, frame)
-        if isinstance(found, str):
-            return port, drop(found)
-        inside, domain = found
         vtep = self.router.vtep
-        if vtep is None or not vtep.is_addressed(domain, frame):
-            return port, self._admit(Frame(port, inside, domain), port.name)
+        if vtep is None or not vtep.is_addressed(port, frame):
+            reason = find_malformed(frame)
+            found = reason or classify(self.configuration, port, frame)
+            if isinstance(found, str):
+                return port, drop(found)
+            return port, self._admit(Frame(port, *found), port.name)
         came = vtep.unwrap(frame)
         if isinstance(came, str):
             return vtep.port, drop(came)
@@ -170,8 +170,11 @@ class Switch:
             if isinstance(frame, Own):
                 self._send_out(frame)
                 continue
-            fate = self._send_parcel(frame) if isinstance(frame, Parcel) else self.router.route(frame)
-            port = frame.source if isinstance(frame, Parcel) else frame.port
+            if isinstance(frame, Parcel):
+                fate = self._send_again(frame)
+                port = None if frame.is_copy else frame.source
+            else:
+                fate, port = self.router.route(frame), frame.port
             if fate.reason and port:
                 self.drops[port.name, fate.reason] += 1
 
@@ -222,18 +225,17 @@ class Switch:
             return drop("same_port")
         if self._are_isolated(frame.port, self.ports[TUNNEL], frame.domain):
             return drop("isolated")
-        mtu = self.configuration.network(frame.domain.network).mtu
-        if len(frame.data) - SHORTEST_FRAME <= mtu:
-            return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to))
-        packet = read_packet(frame.data) if frame.data[12:14] in (b"\x08\x00", b"\x86\xdd") else None
-        if packet is None or not packet.may_be_cut or len(packet.data) <= mtu:
-            return self.router.refuse_size(frame, packet, mtu)
-        pieces = [frame.data[:14] + piece for piece in cut(packet.data, mtu)]
-        first, *others = [Parcel(frame.port, frame.domain, piece, to) for piece in pieces]
-        fate = self._send_parcel(first)
-        if not fate.reason:
-            self.router.caused += others
-        return fate
+        return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to))
+
+    def _fit(self, domain: Domain, frame: bytes) -> list[bytes]:
+        """Return a frame as it may enter the tunnel: in pieces if it must be, empty if it is too big."""
+        mtu = self.configuration.network(domain.network).mtu
+        if len(frame) - SHORTEST_FRAME <= mtu:
+            return [frame]
+        packet = read_packet(frame) if frame[12:14] in (b"\x08\x00", b"\x86\xdd") else None
+        if packet and len(packet.data) <= mtu:
+            return [frame[:14] + packet.data]
+        return [frame[:14] + piece for piece in cut(packet.data, mtu)] if packet and packet.may_be_cut else []
 
     def _flood(self, frame: Frame) -> Fate:
         port = frame.port
@@ -246,50 +248,86 @@ class Switch:
             return drop("no_receiver")
         return self._transmit(receivers, frame.inside, self._parcels(port, frame.domain, frame.data))
 
-    def _parcels(
-        self, source: Port | None, domain: Domain, frame: bytes, target: Address | None = None
-    ) -> list[Parcel]:
-        """Return the copies of a frame for all other nodes of its network, or for the one that has the ``target``."""
+    def _parcels(self, source: Port | None, domain: Domain, frame: bytes) -> list[Parcel]:
+        """Return the copies of a frame for all other nodes of its network."""
         vtep = self.router.vtep
         if vtep is None or not vtep.has(domain):
             return []
-        peer = vtep.with_address(domain, target) if target else None
-        return [Parcel(source, domain, frame, to) for to in ([peer.address] if peer else vtep.receivers(domain))]
+        return [Parcel(source, domain, frame, to, is_copy=True) for to in vtep.receivers(domain)]
 
     def _transmit(self, receivers: list[Port], inside: Untagged, parcels: Sequence[Parcel] = ()) -> Fate:
         """Send a frame by its receivers; what goes by the tunnel are ``parcels``."""
         fates = []
         for each in receivers:
             if is_tunnel(each):
-                fates += [self._send_parcel(parcel) for parcel in parcels]
-            elif each.name in self.refusing:
+                continue
+            if each.name in self.refusing:
                 fates.append(drop("transmit_failed"))
             else:
                 self.out.append((each.name, put_tag(each, inside)))
                 fates.append(FORWARDED)
+        if any(is_tunnel(each) for each in receivers):
+            fates += [self._send_parcel(parcel) for parcel in parcels]
         return best_of(fates) if fates else drop("no_receiver")
 
     def _send_parcel(self, parcel: Parcel) -> Fate:
-        """Wrap a frame for another node, and send it by the uplink as soon as the way there is known."""
+        """Wrap a frame for another node, and send it by the uplink as soon as the way there is known. A sender is told
+        of what is too big, if it was for one station."""
         vtep = self.router.vtep
         assert vtep
         if not vtep.may_carry(parcel.domain, parcel.data):
             return drop("inner_vlan")
-        packet = vtep.wrap(parcel.domain, parcel.data, parcel.to, parcel.source.group if parcel.source else 0)
+        pieces = self._fit(parcel.domain, parcel.data)
+        if not pieces:
+            return drop("packet_too_big") if parcel.is_copy else self._refuse_size(parcel)
+        if not parcel.is_copy:
+            return self._send_pieces(parcel, pieces)
+        return best_of([self._send_pieces(parcel._replace(data=piece), [piece]) for piece in pieces])
+
+    def _send_pieces(self, parcel: Parcel, pieces: list[bytes]) -> Fate:
+        """Send what a parcel was cut into; if the way is not known yet, it waits as it is."""
+        vtep = self.router.vtep
+        assert vtep
         found: tuple[Domain, bytes] | Fate = (vtep.uplink.domains[0], group_mac(parcel.to))
         if parcel.to != vtep.overlay.group:
             found = self.router.find_underlay(parcel)
         if isinstance(found, Fate):
             return found
         domain, mac = found
-        return self._send_out(Own(domain, ethernet(mac, vtep.uplink.mac, ethertype_of(parcel.to.version), packet)))
+        group = parcel.source.group if parcel.source else 0
+        for piece in pieces:
+            packet = vtep.wrap(parcel.domain, piece, parcel.to, group)
+            whole = ethernet(mac, vtep.uplink.mac, ethertype_of(parcel.to.version), packet)
+            fate = self._send_out(Own(domain, whole))
+        return fate
+
+    def _refuse_size(self, parcel: Parcel) -> Fate:
+        """Drop a frame that is too big for other nodes; its network's gateway tells a station here."""
+        if parcel.source is None or parcel.source.network != parcel.domain.network:
+            return drop("packet_too_big")
+        mtu = self.configuration.network(parcel.domain.network).mtu
+        frame = Frame(parcel.source, Untagged(parcel.data, None, 0), parcel.domain)
+        return self.router.refuse_size(frame, mtu)
+
+    def _send_again(self, parcel: Parcel) -> Fate:
+        """Send what has waited; its receiver may be elsewhere by now, but copies go where they were to go."""
+        place = None if parcel.is_copy else self._find(parcel.domain, parcel.data)
+        if isinstance(place, str) and parcel.source:
+            return self._forward(Frame(parcel.source, Untagged(parcel.data, None, 0), parcel.domain), self.ports[place])
+        to = self._vtep_of(place) if isinstance(place, Remote) else parcel.to
+        return self._send_parcel(parcel._replace(to=to))
 
     def _send_out(self, own: Own) -> Fate:
         """Send a frame of the router's by the forwarding database."""
         inside = Untagged(own.data, own.domain.vlan, own.priority)
+        vtep = self.router.vtep
         place = None if own.data[0] & 1 else self._find(own.domain, own.data)
+        if place is None and own.target and vtep and vtep.has(own.domain):
+            peer = vtep.with_address(own.domain, own.target)
+            place = Remote(peer.node) if peer else None
         if isinstance(place, Remote):
-            return self._send_parcel(Parcel(own.source, own.domain, own.data, self._vtep_of(place)))
+            to = self._vtep_of(place)
+            return self._send_parcel(Parcel(own.source, own.domain, own.data, to, is_copy=not own.is_routed))
         members = [p for p in self.ports.values() if self._is_member(p, own.domain)]
         receivers = [p for p in members if place is None or p.name == place]
         apart_from = own.source if own.is_held_apart else None
@@ -299,7 +337,7 @@ class Switch:
         up = [p for p in allowed if p.name not in self.down]
         if not up:
             return drop("port_down" if place else "no_receiver")
-        return self._transmit(up, inside, self._parcels(own.source, own.domain, own.data, own.target))
+        return self._transmit(up, inside, self._parcels(own.source, own.domain, own.data))
 
     def _send_back(self, frame: Frame, data: bytes) -> None:
         """Send an answer of the router's to where a frame came from."""
@@ -309,8 +347,10 @@ class Switch:
             self._transmit([frame.port], frame.inside._replace(frame=data))
 
     def _send_away(self, frame: Frame, to: Address) -> Fate:
-        """Send a frame to one other node alone."""
-        return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to))
+        """Send a question to one other node alone."""
+        if self._are_isolated(frame.port, self.ports[TUNNEL], frame.domain):
+            return drop("isolated")
+        return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to, is_copy=bool(frame.data[0] & 1)))
 
     def _domains_of(self, port: Port) -> set[Domain]:
         return domains_of(self.configuration, port)
@@ -346,19 +386,22 @@ def drop(reason: str) -> Fate:
 
 
 def best_of(fates: list[Fate]) -> Fate:
-    """Return the fate of a frame of several copies: forwarded if one is, else consumed if one waits."""
+    """Return the fate of a frame of several copies: forwarded if one is, consumed if one waits, else the last one's."""
     for each in (FORWARDED, CONSUMED):
         if each in fates:
             return each
-    return fates[0]
+    return fates[-1]
+
+
+def find_wrong_length(frame: bytes) -> str | None:
+    """Return why ``frame`` is no frame at all, or None."""
+    if len(frame) < SHORTEST_FRAME:
+        return "runt"
+    return "oversize" if len(frame) > LONGEST_FRAME else None
 
 
 def find_malformed(frame: bytes) -> str | None:
     """Return why no port of any network may carry ``frame``, or None."""
-    if len(frame) < SHORTEST_FRAME:
-        return "runt"
-    if len(frame) > LONGEST_FRAME:
-        return "oversize"
     if frame[6] & 1:
         return "source_mac_multicast"
     if frame[6:12] == bytes(6):

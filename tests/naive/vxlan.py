@@ -90,7 +90,7 @@ class Datagram:
 
 
 def read_datagram(data: bytes) -> Datagram | None:
-    """Return the datagram in an IP packet that is no fragment, as far as its ports; None if there is none."""
+    """Return the datagram in an IP packet that is no fragment, if its UDP header is there; None if there is none."""
     if len(data) < 20:
         return None
     return read_over_ipv4(data) if data[0] >> 4 == 4 else read_over_ipv6(data)
@@ -99,7 +99,7 @@ def read_datagram(data: bytes) -> Datagram | None:
 def read_over_ipv4(data: bytes) -> Datagram | None:
     """Return the datagram in an IPv4 packet."""
     header, placed = (data[0] & 15) * 4, int.from_bytes(data[6:8], "big")
-    if header < 20 or placed & 0x3FFF or data[9] != UDP or len(data) < header + 4:
+    if header < 20 or placed & 0x3FFF or data[9] != UDP or len(data) < header + UDP_BYTES:
         return None
     ends = IPv4Address(data[12:16]), IPv4Address(data[16:20])
     return Datagram(data, *ends, data[1], header, int.from_bytes(data[2:4], "big"))
@@ -107,7 +107,7 @@ def read_over_ipv4(data: bytes) -> Datagram | None:
 
 def read_over_ipv6(data: bytes) -> Datagram | None:
     """Return the datagram in an IPv6 packet without extension headers."""
-    if len(data) < 44 or data[0] >> 4 != 6 or data[6] != UDP:
+    if len(data) < 40 + UDP_BYTES or data[0] >> 4 != 6 or data[6] != UDP:
         return None
     ends = IPv6Address(data[8:24]), IPv6Address(data[24:40])
     tos = int.from_bytes(data[0:2], "big") >> 4 & 0xFF

@@ -7,6 +7,7 @@ from tests.rows.overlay import (
     congestion,
     groups,
     leaving,
+    malformed,
     routed,
     security,
     underlay,
@@ -55,6 +56,7 @@ OVERLAY_SUBJECTS = {
     "security": security.rows,
     "routed": routed.rows,
     "groups": groups.rows,
+    "malformed": malformed.rows,
 }
 
 SUBJECTS = {

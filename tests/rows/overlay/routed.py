@@ -53,15 +53,11 @@ def rows(under: Underlay) -> list[Row]:
             ),
         ),
         Row(
-            "one whose MAC is not known is asked for here and at its node, by nobody's address",
+            "one whose MAC is not known is asked for at its node, by nobody's address",
             bare,
             (
                 *under.met(),
-                gives(
-                    G,
-                    to_new,
-                    consumed(("b1", question := arp_probe(NEW2)), ("b2", question), under.wrapped(question, NODE2)),
-                ),
+                gives(G, to_new, consumed(under.wrapped(arp_probe(NEW2), NODE2))),
                 under.comes(reply, NODE2, consumed(under.wrapped(given(NEW2, to_new), NODE2))),
                 gives(G, to_new, forwarded(under.wrapped(given(NEW2, to_new), NODE2))),
             ),

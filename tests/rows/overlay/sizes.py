@@ -61,6 +61,14 @@ def rows(under: Underlay) -> list[Row]:
             ),
         ),
         Row(
+            "what lies behind a packet counts for nothing, and is cut off if there is no room for it",
+            world,
+            (
+                *under.met(),
+                step("b1", fits[0] + bytes(9), forwarded(under.wrapped(fits[0], NODE2))),
+            ),
+        ),
+        Row(
             "what is no packet ends if it is too big",
             world,
             (

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from control.model import Route
 from tests.checkers import Check, consumed, dropped, forwarded
 from tests.rows.overlay.world import NODE2, NODE3, S2, S3, Remote, Underlay, calls, says
-from tests.rows.router.world import B1, R1, G, Station, W, arp_asked, arp_reply, met, na, ns_asked
+from tests.rows.router.world import B1, B2, R1, G, Station, W, arp_asked, arp_reply, met, na, ns_asked
 from tests.rows.row import Row, Step, step
 
 TO_S2, TO_S3 = says(B1, S2), says(B1, S3)
@@ -58,6 +58,29 @@ def rows(under: Underlay) -> list[Row]:
                 *met(W),
                 step("b1", calls(B1), forwarded(("b2", calls(B1)), out(calls(B1), NODE2), asked(G))),
                 told(G, consumed(out(calls(B1), NODE3))),
+            ),
+        ),
+        Row(
+            "a copy that waits goes where it was to go, whoever was heard meanwhile",
+            world,
+            (
+                *met(W),
+                step("b1", lost := calls(B1, B2.mac), forwarded(("b2", lost), out(lost, NODE2), asked(G))),
+                step("b2", calls(B2, B1.mac), forwarded(("b1", calls(B2, B1.mac)))),
+                told(G, consumed(out(lost, NODE3))),
+            ),
+        ),
+        Row(
+            "a station's packet that waits goes where the station has gone",
+            world,
+            (
+                step("b1", TO_S2, consumed(asked(W))),
+                step(
+                    "b2",
+                    calls(B2._replace(mac=S2.mac), B1.mac),
+                    forwarded(("b1", calls(B2._replace(mac=S2.mac), B1.mac))),
+                ),
+                told(W, consumed(("b2", TO_S2))),
             ),
         ),
         Row(

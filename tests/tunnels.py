@@ -1,16 +1,20 @@
-"""The outer source port of a tunnel's packets: which flow has which, and packets as if all had the same.
+"""Runs of a node with tunnels: packets as if all had left from the same source port, and what the tunnel's port counts.
 
-A secret hash picks it, so neither rows nor the twin can know it. They write the first one.
+A secret hash picks the source port, so neither rows nor the twin can know it. They write the first one.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from control.model import Configuration
-from tests.naive.switch import Outcome
-from tests.naive.vxlan import FIRST_SOURCE_PORT, Datagram, read_datagram
+from control.model import TUNNEL, Configuration
+from tests.naive.interfaces import interfaces_of
+from tests.naive.overlay import Vtep, vtep_of
+from tests.naive.switch import Outcome, find_wrong_length
+from tests.naive.vxlan import FIRST_SOURCE_PORT, VXLAN_BYTES, Datagram, read_datagram
 from tests.naive.wire import UDP, checksum, pseudo_header
-from tests.runs import Run
+from tests.runs import Arrival, Run, Traffic
 
 LAST_SOURCE_PORT = 65535
 
@@ -66,3 +70,38 @@ def ports_by_inner_frame(configuration: Configuration, run: Run) -> dict[bytes, 
             if found:
                 ports[found.payload[8:]].add(source_port(found))
     return dict(ports)
+
+
+@lru_cache(maxsize=4)
+def vtep(configuration: Configuration) -> Vtep | None:
+    """Return a node's VTEP."""
+    return vtep_of(configuration, interfaces_of(configuration))
+
+
+def opened(configuration: Configuration, arrival: Arrival) -> Datagram | None:
+    """Return the datagram for the VTEP that a frame is, None if it is another frame."""
+    own = vtep(configuration)
+    if own is None or find_wrong_length(arrival.frame):
+        return None
+    port = next(port for port in configuration.ports if port.name == arrival.port)
+    return read_datagram(arrival.frame[14:]) if own.is_addressed(port, arrival.frame) else None
+
+
+def counted_at(configuration: Configuration, arrival: Arrival) -> str:
+    """Return the port at which a frame counts as come in."""
+    return TUNNEL if opened(configuration, arrival) else arrival.port
+
+
+def tunnel_traffic(configuration: Configuration, arrivals: Sequence[Arrival], run: Run) -> dict[str, Traffic]:
+    """Return what the tunnel's port counts: the frames inside, and their lengths if what is around them is sound."""
+    came = [found for arrival in arrivals if (found := opened(configuration, arrival))]
+    sound = [found for found in came if found.is_whole and found.has_right_checksums]
+    out = (frame for outcome in run.outcomes for _, frame in outcome.out)
+    went = [found for frame in out if (found := read_sent(configuration, frame))]
+    traffic = Traffic(len(came), inner_bytes(sound), len(went), inner_bytes(went))
+    return {TUNNEL: traffic} if any(traffic) else {}
+
+
+def inner_bytes(datagrams: Sequence[Datagram]) -> int:
+    """Return how long the frames in datagrams are together."""
+    return sum(len(each.payload) - VXLAN_BYTES for each in datagrams)
