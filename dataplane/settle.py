@@ -18,7 +18,7 @@ def settle_vector(vector: Any, counters: Any) -> None:
         for i in range(vector.received):
             settle_frame(vector, counters, i)
     for i in range(vector.received, vector.count):
-        if vector.verdict[i] == DROP and vector.copies[i] == 0:  # It was counted as consumed when it began to wait.
+        if vector.verdict[i] == DROP:  # It was counted as consumed when it began to wait.
             counters.ports[vector.in_port[i]].drops[vector.reason[i]] += 1
             counters.ports[vector.in_port[i]].consumed -= 1
 

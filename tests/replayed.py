@@ -4,7 +4,7 @@ Frames come in by time, then by their port's name; all links are up and every po
 """
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,6 @@ from tests.arrival_files import captures_of, frames_in
 from tests.generate.written import write_configuration
 from tests.naive.switch import Outcome
 from tests.runs import Arrival, Run, Traffic
-from tests.tunnels import counted_at
 
 
 def run_replayed(configuration: Configuration, arrivals: Sequence[Arrival], vector: int, as_file: bool = True) -> Run:
@@ -32,7 +31,7 @@ def run_replayed(configuration: Configuration, arrivals: Sequence[Arrival], vect
         else:
             summary = replay_captures(job, configuration, (), open_captures(job.inputs, refuse_warning))
         outcomes = read_outcomes(configuration, arrivals, job)
-        return Run(outcomes, None, drops_of(configuration, arrivals, outcomes, summary), traffic_of(summary))
+        return Run(outcomes, None, drops_of(arrivals, outcomes, summary), traffic_of(summary))
 
 
 def refuse_warning(warning: str) -> None:
@@ -53,11 +52,13 @@ def write_job(folder: Path, configuration: Configuration, arrivals: Sequence[Arr
 
 
 def read_outcomes(configuration: Configuration, arrivals: Sequence[Arrival], job: Job) -> list[Outcome]:
-    """Return what became of each frame, its copies taken from the ports' captures in turn."""
+    """Return what became of each frame, its copies taken from the ports' captures in turn: of each port one, and all
+    others of the same time where every frame has a time of its own."""
     assert job.out_dir
     assert job.verdicts
     recorded = [port.name for port in configuration.ports if isinstance(port.attachment, Pcap)]
-    sent = {port: iter(frames_in(job.out_dir / f"{port}.pcap")) for port in recorded}
+    sent = {port: deque(frames_in(job.out_dir / f"{port}.pcap")) for port in recorded}
+    tells_apart = len({arrival.time_ns for arrival in arrivals}) == len(arrivals)
     order = {port.name: at for at, port in enumerate(configuration.ports)}
     outcomes = []
     for at, line in enumerate(job.verdicts.read_text().splitlines()):
@@ -65,21 +66,21 @@ def read_outcomes(configuration: Configuration, arrivals: Sequence[Arrival], job
         assert (told["index"], told["in"]) == (at, arrivals[at].port)
         copies = []
         for port in sorted(told["out"], key=lambda name: order[name]):
-            time_ns, frame = next(sent[port])
+            time_ns, frame = sent[port].popleft()
             assert time_ns == arrivals[at].time_ns, "a copy has the time of the frame that caused it"
             copies.append((port, frame))
+            while tells_apart and sent[port] and sent[port][0][0] == time_ns:
+                copies.append((port, sent[port].popleft()[1]))
         outcomes.append(Outcome(told["verdict"], told["reason"], tuple(copies)))
-    left = {port: len(list(rest)) for port, rest in sent.items()}
+    left = {port: len(rest) for port, rest in sent.items()}
     assert not any(left.values()), f"captures hold what no verdict tells of: {left}"
     return outcomes
 
 
-def drops_of(
-    configuration: Configuration, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], summary: Summary
-) -> Counter[tuple[str, str]]:
+def drops_of(arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], summary: Summary) -> Counter[tuple[str, str]]:
     """Return drops by port and reason, after making sure that the summary's sums are theirs."""
-    ports_and_outcomes = zip((counted_at(configuration, arrival) for arrival in arrivals), outcomes, strict=True)
-    drops = Counter((port, outcome.reason) for port, outcome in ports_and_outcomes if outcome.reason)
+    pairs = zip(arrivals, outcomes, strict=True)
+    drops = Counter((arrival.port, outcome.reason) for arrival, outcome in pairs if outcome.reason)
     reasons, ports = Counter[str](), Counter[str]()
     for (port, reason), count in drops.items():
         reasons[reason] += count

@@ -14,7 +14,7 @@ import numpy as np
 from control.fabric import Fabric
 from control.model import Configuration
 from control.replay.feed import Window
-from control.replay.job import Job, pcap_ports
+from control.replay.job import Job, entrances_of, pcap_ports
 from control.replay.output import CaptureFolder, LineFile
 from control.replay.summary import Summary
 from dataplane.ports.pcap.files import read_only
@@ -49,6 +49,8 @@ class Engine:
         removed = {port.name for port in self.fabric.apply(configuration).removed}
         self.summary.add({name: ports[name] for name in removed}, drops)
         names = {self.fabric.index_of(name): name for name in pcap_ports(configuration)}
+        entrances = entrances_of(configuration)
+        self.summary.entrances.update(entrances)
         self.summary.pcap_ports.update(dict.fromkeys(names.values()))
         for name in names.values():
             self.fabric.set_link(name, True)
@@ -58,7 +60,8 @@ class Engine:
             self.recording = make_recording(self.indices)
         if self.lines:
             next_index = self.report.state.next_index
-            self.report = make_report(names, self.job.vector)
+            by_index = {self.fabric.index_of(name): entrance for name, entrance in entrances.items()}
+            self.report = make_report(names, self.job.vector, by_index)
             self.report.state.next_index = next_index
 
     def prepare(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from control.errors import UserError
-from control.model import Configuration, Pcap
+from control.model import TUNNEL, Configuration, Pcap
 
 DEFAULT_SEED: Final = 0
 DEFAULT_VECTOR: Final = 256
@@ -29,6 +29,12 @@ class Job:
     loops: int = 1
     real_time: bool = False
     vector: int = DEFAULT_VECTOR
+
+
+def entrances_of(configuration: Configuration) -> dict[str, str]:
+    """Return, of each port that only stands for others, the one by which their frames come: the tunnel's uplink."""
+    overlay, uplink = configuration.overlay, configuration.uplink
+    return {TUNNEL: uplink.port} if overlay and uplink and overlay.transport == "raw" else {}
 
 
 def pcap_ports(configuration: Configuration) -> list[str]:

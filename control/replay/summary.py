@@ -11,7 +11,8 @@ from control.fabric import PortCounters
 class Summary:
     """``seconds`` is the time spent in the pipeline, ``load_seconds`` that of reading and indexing the inputs.
 
-    ``last_ns`` is when the last frame came, on the captures' clock.
+    ``last_ns`` is when the last frame came, on the captures' clock. ``entrances``: of ports that only stand for others,
+    the one by which their frames come and go, and at which they count.
     """
 
     packets_in: int = 0
@@ -23,11 +24,15 @@ class Summary:
     ports: dict[str, PortCounters] = field(default_factory=dict)
     drops: Counter[str] = field(default_factory=Counter)
     pcap_ports: dict[str, None] = field(default_factory=dict)
+    entrances: dict[str, str] = field(default_factory=dict)
 
     def add(self, ports: dict[str, PortCounters], drops: dict[str, dict[str, int]]) -> None:
         """Add what ports have counted; those of one name are one port."""
         for name, counters in ports.items():
-            self.ports[name] = add_counters(self.ports.get(name, PortCounters()), counters)
+            at = self.entrances.get(name, name)
+            if at != name:  # What came in here was counted as consumed there.
+                counters = PortCounters(drops=counters.drops, consumed=counters.consumed - counters.rx_packets)
+            self.ports[at] = add_counters(self.ports.get(at, PortCounters()), counters)
             self.drops.update(drops.get(name, {}))
 
     def as_document(self) -> dict[str, Any]:

@@ -56,6 +56,17 @@ def send_out(vector: Any, tables: Any, egress: Any, i: int, stays: bool) -> None
         enqueue(egress, port, i)
 
 
+@inlined
+def send_again(vector: Any, tables: Any, egress: Any, i: int) -> None:
+    """Queue frame ``i``, which has waited for the way to another node and might go there, for where its destination is
+    by now; or, if it is a copy of what others have got, for that node alone: no frame ends with it."""
+    if vector.copies[i] == 0:
+        send_out(vector, tables, egress, i, False)
+    else:
+        vector.verdict[i] = ORIGINATED
+        enqueue(egress, np.int64(tables.overlay.port), i)
+
+
 @kernel
 def flood_out(vector: Any, forward: Any, switches: Any, egress: Any, i: int, stays: bool) -> None:
     """Queue frame ``i`` for every member of its domain that may have it and is up."""

@@ -15,7 +15,7 @@ from dataplane.memory import compare_and_swap, load_acquire
 from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.announcements import announce_router
 from dataplane.router.beyond import send_beyond
-from dataplane.router.departure import send_own
+from dataplane.router.departure import send_again, send_own
 from dataplane.router.link import meet_arp, meet_discovery
 from dataplane.router.lookahead import look_again
 from dataplane.router.packets import route_packet
@@ -88,7 +88,9 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         drop(vector, i, MALFORMED_PACKET)
     elif errand == NOT_ROUTABLE_ERRAND:
         drop(vector, i, NOT_ROUTABLE)
-    if is_bridged and not send_where_known(vector, tables, egress, i):
+    if is_bridged and verdict == RETURNED:
+        send_again(vector, tables, egress, i)
+    elif is_bridged and not send_where_known(vector, tables, egress, i):
         if not send_beyond(vector, arena.heads, tables, router, egress, i):
             flood_where_unknown(vector, tables, egress, i)
     if verdict == RETURNED and vector.verdict[i] == CONSUME:  # It is counted as consumed already.

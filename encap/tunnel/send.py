@@ -265,12 +265,13 @@ def send_copy(
     receivers = vector.remote[part]
     vector.remote[part] = peer
     vector.copies[part] += 1  # It waits as a copy: when it ends, no frame does.
-    if not wait_for_way(way, vector, arena, tables, router, egress, part):
+    waits = wait_for_way(way, vector, arena, tables, router, egress, part)
+    vector.remote[part] = receivers
+    if not waits:
         vector.copies[part] -= 1
         fail(vector, i, NO_ROUTE if way.act == NOWHERE else NEIGHBOUR_UNRESOLVED)
     elif part != i:
         vector.copies[i] += 1
-    vector.remote[part] = receivers
 
 
 @kernel

@@ -9,7 +9,7 @@ from dataplane.forward.kernels import enqueue
 from dataplane.jit import inlined, kernel
 from dataplane.memory import store_u16_be
 from dataplane.router.departure import send_out
-from dataplane.vector import SPILL_BYTES
+from dataplane.vector import EVERY_PEER, SPILL_BYTES
 from dataplane.verdict import DROP, FORWARD, RETURNED
 from dataplane.wire import (
     ETHERNET_BYTES,
@@ -69,6 +69,7 @@ def address_outer(vector: Any, heads: Any, way: Any, i: int, at: Any) -> None:
     vector.head_length[i] += grown
     vector.length[i] += grown
     vector.domain[i] = way.domain
+    vector.remote[i] = EVERY_PEER  # Nothing of it is for the tunnel any more.
     vector.vlan_tci[i] = 0
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from control.cli import build_app
 from tests.arrival_files import frames_in
 from tests.generate.overlays import told_by
+from tests.naive.ecn import traffic_class
 from tests.naive.interfaces import router_mac
 from tests.overlay.kernel_encapsulation import Tunnel, encapsulate
 from tests.overlay.outer import Outer
@@ -89,7 +90,7 @@ def replay(folder: Path, version: int, inputs: dict[str, Sequence[bytes]]) -> di
 
 
 def wrapped(version: int, source: str, destination: str, frame: bytes) -> Packet:
-    return Underlay(version).envelope(source, destination, frame, vni=VNI)
+    return Underlay(version).envelope(source, destination, frame, vni=VNI, tos=traffic_class(frame) or 0)
 
 
 @pytest.mark.kernel

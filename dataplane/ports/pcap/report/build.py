@@ -27,9 +27,12 @@ NUMBERS_BYTES: Final = 64
 """Room for the two numbers of a line."""
 
 
-def make_report(port_names: Mapping[int, str], vector_frames: int) -> Report:
-    """Return an empty report for the ports with these names by index."""
-    encoded = encode_phrases(port_names)
+def make_report(
+    port_names: Mapping[int, str], vector_frames: int, entrances: Mapping[int, str] | None = None
+) -> Report:
+    """Return an empty report for the ports with these names by index. ``entrances``: of ports that only stand for
+    others, the name of the one by which their frames come in."""
+    encoded = encode_phrases({**port_names, **(entrances or {})})
     starts = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     state = np.zeros(1, REPORT_DTYPE).view(np.recarray)[0]
     state.enabled = True
