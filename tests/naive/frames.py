@@ -62,6 +62,19 @@ class Fate(NamedTuple):
 CONSUMED, FORWARDED = Fate("consume"), Fate("forward")
 
 
+def drop(reason: str) -> Fate:
+    """Return the end of a frame."""
+    return Fate("drop", reason)
+
+
+def best_of(fates: list[Fate]) -> Fate:
+    """Return the fate of a frame of several copies: forwarded if one is, consumed if one waits, else the last one's."""
+    for each in (FORWARDED, CONSUMED):
+        if each in fates:
+            return each
+    return fates[-1]
+
+
 class Ways(NamedTuple):
     """How the router's frames leave. ``out`` says what became of one."""
 

@@ -31,15 +31,14 @@ from dataclasses import dataclass
 from control.model import TUNNEL, Configuration, Port
 from tests.naive.domains import Domain, classify, domains_of, is_tunnel
 from tests.naive.fdb import Fdb
-from tests.naive.frames import CONSUMED, FORWARDED, Fate, Frame, Own, Parcel, Ways
-from tests.naive.overlay import Remote, destination_of, group_mac
-from tests.naive.packet import read_packet
+from tests.naive.frames import FORWARDED, Fate, Frame, Own, Parcel, Ways, best_of, drop
+from tests.naive.overlay import Remote, destination_of
 from tests.naive.router import Router
 from tests.naive.spoof import find_spoofing
 from tests.naive.storm import TokenBucket
-from tests.naive.translate import cut
+from tests.naive.tunnel import Tunnel
 from tests.naive.vlan import Untagged, put_tag
-from tests.naive.wire import Address, ethernet, ethertype_of
+from tests.naive.wire import Address
 
 SHORTEST_FRAME = 14
 LONGEST_FRAME = 9216
@@ -74,6 +73,7 @@ class Switch:
         self.drops: Counter[tuple[str, str]] = Counter()
         self.buckets: dict[tuple[str, str], TokenBucket] = {}
         self.router = Router(configuration, Ways(self._send_out, self._send_back, self._send_away))
+        self.tunnel = Tunnel(self.router)
         for port in configuration.ports:
             self._add_storm_limits(port)
             self._add_static_macs(port)
@@ -185,7 +185,7 @@ class Switch:
             return self._flood(frame)
         place = self._find(frame.domain, frame.data)
         if isinstance(place, Remote):
-            return self._cross(frame, self._vtep_of(place))
+            return self._cross(frame, self.tunnel.address_of(place))
         if place:
             return self._forward(frame, self.ports[place])
         if not self._has_token(frame.port, "unknown_unicast"):
@@ -206,10 +206,6 @@ class Switch:
         peer = known or (vtep.with_address(domain, address) if address else None)
         return Remote(peer.node) if peer else None
 
-    def _vtep_of(self, place: Remote) -> Address:
-        assert self.configuration.overlay
-        return next(peer.address for peer in self.configuration.overlay.peers if peer.node == place.node)
-
     def _forward(self, frame: Frame, egress: Port) -> Fate:
         if egress == frame.port and not frame.port.hairpin:
             return drop("same_port")
@@ -225,17 +221,7 @@ class Switch:
             return drop("same_port")
         if self._are_isolated(frame.port, self.ports[TUNNEL], frame.domain):
             return drop("isolated")
-        return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to))
-
-    def _fit(self, domain: Domain, frame: bytes) -> list[bytes]:
-        """Return a frame as it may enter the tunnel: in pieces if it must be, empty if it is too big."""
-        mtu = self.configuration.network(domain.network).mtu
-        if len(frame) - SHORTEST_FRAME <= mtu:
-            return [frame]
-        packet = read_packet(frame) if frame[12:14] in (b"\x08\x00", b"\x86\xdd") else None
-        if packet and len(packet.data) <= mtu:
-            return [frame[:14] + packet.data]
-        return [frame[:14] + piece for piece in cut(packet.data, mtu)] if packet and packet.may_be_cut else []
+        return self.tunnel.send(Parcel(frame.port, frame.domain, frame.data, to))
 
     def _flood(self, frame: Frame) -> Fate:
         port = frame.port
@@ -246,14 +232,7 @@ class Switch:
         receivers = [p for p in allowed if p.name not in self.down]
         if not receivers:
             return drop("no_receiver")
-        return self._transmit(receivers, frame.inside, self._parcels(port, frame.domain, frame.data))
-
-    def _parcels(self, source: Port | None, domain: Domain, frame: bytes) -> list[Parcel]:
-        """Return the copies of a frame for all other nodes of its network."""
-        vtep = self.router.vtep
-        if vtep is None or not vtep.has(domain):
-            return []
-        return [Parcel(source, domain, frame, to, is_copy=True) for to in vtep.receivers(domain)]
+        return self._transmit(receivers, frame.inside, self.tunnel.copies(port, frame.domain, frame.data))
 
     def _transmit(self, receivers: list[Port], inside: Untagged, parcels: Sequence[Parcel] = ()) -> Fate:
         """Send a frame by its receivers; what goes by the tunnel are ``parcels``."""
@@ -267,55 +246,16 @@ class Switch:
                 self.out.append((each.name, put_tag(each, inside)))
                 fates.append(FORWARDED)
         if any(is_tunnel(each) for each in receivers):
-            fates += [self._send_parcel(parcel) for parcel in parcels]
+            fates += [self.tunnel.send(parcel) for parcel in parcels]
         return best_of(fates) if fates else drop("no_receiver")
-
-    def _send_parcel(self, parcel: Parcel) -> Fate:
-        """Wrap a frame for another node, and send it by the uplink as soon as the way there is known. A sender is told
-        of what is too big, if it was for one station."""
-        vtep = self.router.vtep
-        assert vtep
-        if not vtep.may_carry(parcel.domain, parcel.data):
-            return drop("inner_vlan")
-        pieces = self._fit(parcel.domain, parcel.data)
-        if not pieces:
-            return drop("packet_too_big") if parcel.is_copy else self._refuse_size(parcel)
-        if not parcel.is_copy:
-            return self._send_pieces(parcel, pieces)
-        return best_of([self._send_pieces(parcel._replace(data=piece), [piece]) for piece in pieces])
-
-    def _send_pieces(self, parcel: Parcel, pieces: list[bytes]) -> Fate:
-        """Send what a parcel was cut into; if the way is not known yet, it waits as it is."""
-        vtep = self.router.vtep
-        assert vtep
-        found: tuple[Domain, bytes] | Fate = (vtep.uplink.domains[0], group_mac(parcel.to))
-        if parcel.to != vtep.overlay.group:
-            found = self.router.find_underlay(parcel)
-        if isinstance(found, Fate):
-            return found
-        domain, mac = found
-        group = parcel.source.group if parcel.source else 0
-        for piece in pieces:
-            packet = vtep.wrap(parcel.domain, piece, parcel.to, group)
-            whole = ethernet(mac, vtep.uplink.mac, ethertype_of(parcel.to.version), packet)
-            fate = self._send_out(Own(domain, whole))
-        return fate
-
-    def _refuse_size(self, parcel: Parcel) -> Fate:
-        """Drop a frame that is too big for other nodes; its network's gateway tells a station here."""
-        if parcel.source is None or parcel.source.network != parcel.domain.network:
-            return drop("packet_too_big")
-        mtu = self.configuration.network(parcel.domain.network).mtu
-        frame = Frame(parcel.source, Untagged(parcel.data, None, 0), parcel.domain)
-        return self.router.refuse_size(frame, mtu)
 
     def _send_again(self, parcel: Parcel) -> Fate:
         """Send what has waited; its receiver may be elsewhere by now, but copies go where they were to go."""
         place = None if parcel.is_copy else self._find(parcel.domain, parcel.data)
         if isinstance(place, str) and parcel.source:
             return self._forward(Frame(parcel.source, Untagged(parcel.data, None, 0), parcel.domain), self.ports[place])
-        to = self._vtep_of(place) if isinstance(place, Remote) else parcel.to
-        return self._send_parcel(parcel._replace(to=to))
+        to = self.tunnel.address_of(place) if isinstance(place, Remote) else parcel.to
+        return self.tunnel.send(parcel._replace(to=to))
 
     def _send_out(self, own: Own) -> Fate:
         """Send a frame of the router's by the forwarding database."""
@@ -326,8 +266,8 @@ class Switch:
             peer = vtep.with_address(own.domain, own.target)
             place = Remote(peer.node) if peer else None
         if isinstance(place, Remote):
-            to = self._vtep_of(place)
-            return self._send_parcel(Parcel(own.source, own.domain, own.data, to, is_copy=not own.is_routed))
+            to = self.tunnel.address_of(place)
+            return self.tunnel.send(Parcel(own.source, own.domain, own.data, to, is_copy=not own.is_routed))
         members = [p for p in self.ports.values() if self._is_member(p, own.domain)]
         receivers = [p for p in members if place is None or p.name == place]
         apart_from = own.source if own.is_held_apart else None
@@ -337,12 +277,12 @@ class Switch:
         up = [p for p in allowed if p.name not in self.down]
         if not up:
             return drop("port_down" if place else "no_receiver")
-        return self._transmit(up, inside, self._parcels(own.source, own.domain, own.data))
+        return self._transmit(up, inside, self.tunnel.copies(own.source, own.domain, own.data))
 
     def _send_back(self, frame: Frame, data: bytes) -> None:
         """Send an answer of the router's to where a frame came from."""
         if frame.came_from:
-            self._send_parcel(Parcel(None, frame.domain, data, frame.came_from))
+            self.tunnel.send(Parcel(None, frame.domain, data, frame.came_from))
         elif frame.port.name not in self.down:
             self._transmit([frame.port], frame.inside._replace(frame=data))
 
@@ -350,7 +290,7 @@ class Switch:
         """Send a question to one other node alone."""
         if self._are_isolated(frame.port, self.ports[TUNNEL], frame.domain):
             return drop("isolated")
-        return self._send_parcel(Parcel(frame.port, frame.domain, frame.data, to, is_copy=bool(frame.data[0] & 1)))
+        return self.tunnel.send(Parcel(frame.port, frame.domain, frame.data, to, is_copy=bool(frame.data[0] & 1)))
 
     def _domains_of(self, port: Port) -> set[Domain]:
         return domains_of(self.configuration, port)
@@ -378,19 +318,6 @@ class Switch:
         for domain in self._domains_of(port):
             for mac in port.static_macs:
                 self.fdb.add_static(domain, mac, port.name)
-
-
-def drop(reason: str) -> Fate:
-    """Return the end of a frame."""
-    return Fate("drop", reason)
-
-
-def best_of(fates: list[Fate]) -> Fate:
-    """Return the fate of a frame of several copies: forwarded if one is, consumed if one waits, else the last one's."""
-    for each in (FORWARDED, CONSUMED):
-        if each in fates:
-            return each
-    return fates[-1]
 
 
 def find_wrong_length(frame: bytes) -> str | None:
