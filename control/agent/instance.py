@@ -123,9 +123,9 @@ class Instance:
 
         async with self._changing:
             attached = ports_named(self.configuration, [port.name for port in self._attached])
-            way, before = self._system.underlay_mtu, self.configuration
+            ways, before = self._system.underlay_mtus, self.configuration
             fed = self.peers.fed
-            loaded = await asyncio.to_thread(load_configuration, self.path, before, attached, way, fed)
+            loaded = await asyncio.to_thread(load_configuration, self.path, before, attached, ways, fed)
             configuration, kept = keep_capacities(loaded.configuration, self.configuration)
             await self._change(self._outside.complete(configuration), strict=False)
             self.warnings = (*loaded.warnings, *kept)

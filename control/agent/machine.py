@@ -79,10 +79,10 @@ class Machine:
 
         return HostRouting(before, remember)
 
-    def underlay_mtu(self, towards: Address) -> int:
-        from control.host.underlay import underlay_mtu
+    def underlay_mtus(self, towards: Sequence[Address]) -> Sequence[int | str]:
+        from control.host.underlay import underlay_mtus
 
-        return underlay_mtu(towards)
+        return underlay_mtus(towards)
 
     def has_ipv6(self) -> bool:
         from control.uplink.sysctls import has_ipv6

@@ -112,8 +112,8 @@ class Startup:
         previous = self._before.configuration if self._is_heir else None
         attached = ports_named(previous, [port.name for port in self._before.attached]) if previous else ()
         fed = fed_peers(self._run_dir.peers) if self._is_heir else ()
-        way = self._system.underlay_mtu
-        configuration, warnings = load_configuration(self._config, previous, attached, way, fed)
+        ways = self._system.underlay_mtus
+        configuration, warnings = load_configuration(self._config, previous, attached, ways, fed)
         if previous is not None:
             configuration, kept = keep_capacities(configuration, previous)
             warnings = (*warnings, *kept)

@@ -90,8 +90,8 @@ class System(Protocol):
         """Return the host's side of a host uplink. ``before`` is what ``remember`` was told by an earlier one."""
         ...
 
-    def underlay_mtu(self, towards: Address) -> int:
-        """Return the MTU of the host's way to an address, in bytes."""
+    def underlay_mtus(self, towards: Sequence[Address]) -> Sequence[int | str]:
+        """Return the MTU of the host's way to each address, in bytes, or why there is no way."""
         ...
 
     def has_ipv6(self) -> bool:

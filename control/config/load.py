@@ -12,11 +12,12 @@ from control.config.lines import read_json, read_yaml
 from control.config.mistakes import Mistakes, describe
 from control.config.networks import resolve_networks
 from control.config.notyet import refuse_not_yet
-from control.config.overlay import UnderlayMtu, made_port, resolve_overlay, settle_networks
+from control.config.overlay import made_port, resolve_overlay, settle_networks
 from control.config.peers import Land, resolve_peers
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
 from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
+from control.config.underlay import UnderlayMtus
 from control.config.uplink import resolve_uplink
 from control.errors import ConfigurationError
 from control.model import Configuration, Limits, Peer, Port, Timeouts
@@ -36,11 +37,11 @@ def load_configuration(
     path: FilePath,
     previous: Configuration | None = None,
     attached: Sequence[Port] = (),
-    underlay_mtu: UnderlayMtu | None = None,
+    underlay_mtus: UnderlayMtus | None = None,
     fed: Sequence[Peer] = (),
 ) -> Loaded:
     """Return what the file at ``path`` says; see ``parse_configuration``."""
-    return parse_configuration(_read_text(path), str(path), previous, attached, underlay_mtu=underlay_mtu, fed=fed)
+    return parse_configuration(_read_text(path), str(path), previous, attached, underlay_mtus=underlay_mtus, fed=fed)
 
 
 def parse_configuration(
@@ -50,17 +51,17 @@ def parse_configuration(
     attached: Sequence[Port] = (),
     hostname: str | None = None,
     cores: int | None = None,
-    underlay_mtu: UnderlayMtu | None = None,
+    underlay_mtus: UnderlayMtus | None = None,
     fed: Sequence[Peer] = (),
 ) -> Loaded:
     """Return what ``text`` says, or raise ConfigurationError with every mistake, named after ``filename``.
 
     A port that ``previous`` has too, on the same network, keeps its addresses if it states none. ``attached`` ports did
     not come from a file: nothing in this one may clash with them, and they follow its own in the result. ``hostname``
-    and ``cores`` are this machine's unless given. ``underlay_mtu`` tells the MTU of the way to other nodes, ``fed`` are
-    peers that did not come from a file.
+    and ``cores`` are this machine's unless given. ``underlay_mtus`` tells the MTUs of the ways to other nodes; where
+    there is none, that of ``previous`` stays. ``fed`` are peers that did not come from a file.
     """
-    around = _Around(previous, attached, hostname, cores, underlay_mtu, fed)
+    around = _Around(previous, attached, hostname, cores, underlay_mtus, fed)
     if (quick := read_json(text)) is not None:
         with suppress(ConfigurationError):
             loaded = _resolve(quick, around, Mistakes(filename, {}))
@@ -83,7 +84,7 @@ class _Around(NamedTuple):
     attached: Sequence[Port]
     hostname: str | None
     cores: int | None
-    underlay_mtu: UnderlayMtu | None
+    underlay_mtus: UnderlayMtus | None
     fed: Sequence[Peer]
 
 
@@ -101,7 +102,8 @@ def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:
     claims = PeerClaims(OwnPorts(around.attached))
     for peer in around.fed:
         claims.add(peer)
-    overlay, peers = resolve_overlay(fields.overlay, way_out, networks, around.underlay_mtu, mistakes)
+    in_force = around.previous.overlay if around.previous else None
+    overlay, peers = resolve_overlay(fields.overlay, way_out, networks, around.underlay_mtus, in_force, mistakes)
     settle_networks(networks, fields.networks or (), overlay, mistakes)
     land = Land(networks, complete, overlay, way_out.uplink)
     known_peers = resolve_peers(

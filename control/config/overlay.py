@@ -1,11 +1,12 @@
 """The ``overlay`` of the file -> the model's: this node's end of the tunnels, and what networks get from it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from control.config.check import Networks
 from control.config.mistakes import Mistakes, Path, describe
 from control.config.schema import MIN_MTU_IPV6, OverlayFields
+from control.config.underlay import UnderlayMtus, mtu_of_ways
 from control.config.uplink import WayOut
 from control.model import (
     DEFAULT_MTU,
@@ -20,18 +21,20 @@ from control.model import (
     Vtep,
 )
 
-UnderlayMtu = Callable[[Address], int]
-"""Tells the MTU of the way to an address, in bytes."""
-
 _PATH: Path = ("overlay",)
 
 
 def resolve_overlay(
-    data: object, way_out: WayOut, networks: Networks, underlay_mtu: UnderlayMtu | None, mistakes: Mistakes
+    data: object,
+    way_out: WayOut,
+    networks: Networks,
+    underlay_mtus: UnderlayMtus | None,
+    previous: Overlay | None,
+    mistakes: Mistakes,
 ) -> tuple[Overlay | None, list[object]]:
     """Return this node's end of the tunnels, None if there is none or it is wrong, and the peers as they are written.
 
-    ``underlay_mtu`` None: the underlay carries what the networks ask for.
+    ``underlay_mtus`` None: the underlay carries what the networks ask for. ``previous`` is the overlay in force.
     """
     fields = None if data is None else OverlayFields.read(data, _PATH, mistakes)
     if fields is None:
@@ -61,7 +64,10 @@ def resolve_overlay(
         uncut=fields.uncut is not False,
         mtu=fields.mtu or 0,
     )
-    return replace(overlay, mtu=overlay.mtu or _mtu(overlay, peers, way_out.uplink, networks, underlay_mtu)), peers
+    if not overlay.mtu and underlay_mtus is not None and overlay.transport == "socket":
+        mtu = mtu_of_ways(overlay, peers, previous, underlay_mtus, mistakes)
+        return None if mistakes.touch(_PATH) else replace(overlay, mtu=mtu), peers
+    return replace(overlay, mtu=overlay.mtu or _mtu(overlay, way_out.uplink, networks)), peers
 
 
 def _writes_checksums(fields: OverlayFields, address: Address) -> bool:
@@ -77,33 +83,12 @@ def made_port(overlay: Overlay | None) -> Port | None:
     return None if overlay is None else Port(TUNNEL, "", Vtep(overlay.transport), endpoint=False)
 
 
-def _mtu(
-    overlay: Overlay,
-    peers: list[object],
-    uplink: Uplink | None,
-    networks: Networks,
-    underlay_mtu: UnderlayMtu | None,
-) -> int:
-    """Return the MTU of an underlay that nobody states: that of the way to the first peer."""
+def _mtu(overlay: Overlay, uplink: Uplink | None, networks: Networks) -> int:
+    """Return the MTU of an underlay that nobody states or knows: the uplink's, or what the networks ask for."""
     if overlay.transport == "raw" and uplink is not None:
         return uplink.mtu
-    if underlay_mtu is not None:
-        return underlay_mtu(next(_addresses(peers, overlay.address.version), overlay.address))
     written = [network.mtu for network in networks.values() if network is not None and network.mode == "overlay"]
     return max([DEFAULT_MTU, *(mtu + OVERLAY_OVERHEAD[overlay.address.version] for mtu in written)])
-
-
-def _addresses(peers: list[object], version: int) -> Iterator[Address]:
-    """Yield the addresses that peers state, before anything else of them is looked at."""
-    from control.config.values import Expected, plain_address
-
-    for peer in peers:
-        try:
-            address = plain_address(peer.get("address") if isinstance(peer, Mapping) else None)
-        except Expected:
-            continue
-        if address.version == version:
-            yield address
 
 
 def _check_raw(fields: OverlayFields, way_out: WayOut, mistakes: Mistakes) -> Address | None:

@@ -66,11 +66,15 @@ class FakeHostSide:
 
 @dataclass
 class FakeSystem:
-    """Holds the other end of every device. ``refused`` says why a place cannot be opened; ``opened`` counts."""
+    """Holds the other end of every device. ``refused`` says why a place cannot be opened; ``opened`` counts.
+
+    ``ways`` are the MTUs of ways other than of 1500 bytes, or why there is none.
+    """
 
     namespaces: set[str] = field(default_factory=set)
     refused: dict[Place, str] = field(default_factory=dict)
     unmakeable: set[str] = field(default_factory=set)
+    ways: dict[str, int | str] = field(default_factory=dict)
     down: set[Place] = field(default_factory=set)
     devices: dict[Place, int] = field(default_factory=dict)
     settings: dict[Place, Device] = field(default_factory=dict)
@@ -120,8 +124,8 @@ class FakeSystem:
         self.host.before, self.host.remember = dict(before), remember
         return self.host
 
-    def underlay_mtu(self, towards: Address) -> int:
-        return 1500
+    def underlay_mtus(self, towards: Sequence[Address]) -> list[int | str]:
+        return [self.ways.get(str(address), 1500) for address in towards]
 
     def has_ipv6(self) -> bool:
         return True

@@ -77,3 +77,27 @@ def test_sockets_that_fail_are_opened_again(tmp_path: Path) -> None:
 
     with stage(tmp_path, OVERLAY) as scene:
         scene.play(scenario)
+
+
+def test_a_way_that_is_gone_stops_neither_a_reload_nor_the_next_agent(tmp_path: Path) -> None:
+    text = OVERLAY.replace(", mtu: 1500", "")
+
+    async def first(scene: Scene, instance: Instance) -> None:
+        assert instance.configuration.network("red").mtu == 1350
+        scene.system.ways = {"192.0.2.2": "Network is unreachable"}
+        scene.write(text.replace("vni: 7", "vni: 8"))
+        await instance.reload()
+        assert_kept(instance)
+
+    async def second(scene: Scene, instance: Instance) -> None:
+        assert_kept(instance)
+
+    def assert_kept(instance: Instance) -> None:
+        assert (instance.configuration.network("red").vni, instance.configuration.network("red").mtu) == (8, 1350)
+        (warning,) = instance.warnings
+        assert "overlay.mtu: there is no way to 192.0.2.2" in warning
+
+    with stage(tmp_path, text) as scene:
+        scene.system.ways = {"192.0.2.2": 1400}
+        scene.play(first, leave=True)
+        scene.play(second)

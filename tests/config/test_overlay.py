@@ -8,6 +8,7 @@ import pytest
 
 from control.config import parse_port, render_configuration
 from control.config.render import render_overlay
+from control.config.underlay import UnderlayMtus
 from control.errors import ConfigurationError
 from control.model import Configuration, Overlay, Peer, Port, RemoteEndpoint, Vtep
 from control.overlay.claims import PeerClaims
@@ -67,11 +68,55 @@ def test_the_networks_mtu_is_what_the_underlay_leaves(overlay: str, mtu: int) ->
     assert load(RED + f"overlay: {{{overlay}}}\n").network("red").mtu == mtu
 
 
-def test_the_underlays_mtu_is_that_of_the_way_to_the_first_peer() -> None:
-    ways = {"192.0.2.2": 1400, "192.0.2.1": 65536}
-    configuration = load(peers(NODE2), underlay_mtu=lambda address: ways[str(address)])
+NODE3 = "{node: node3, address: 192.0.2.3}"
+GONE = "Network is unreachable"
+
+
+def ways(told: dict[str, int | str]) -> UnderlayMtus:
+    return lambda towards: [told[str(address)] for address in towards]
+
+
+def test_the_underlays_mtu_is_the_least_of_the_ways_to_all_peers() -> None:
+    underlay_mtus = ways({"192.0.2.2": 1500, "192.0.2.3": 1400, "192.0.2.1": 1340})
+    configuration = load(peers(NODE2, NODE3), underlay_mtus=underlay_mtus)
     assert configuration.overlay is not None
     assert (configuration.overlay.mtu, configuration.network("red").mtu) == (1400, 1350)
+    alone = load(peers(), underlay_mtus=underlay_mtus)
+    assert alone.network("red").mtu == 1290
+
+
+def test_where_no_way_is_the_mtu_in_force_stays() -> None:
+    before = load(peers(NODE2), underlay_mtus=ways({"192.0.2.2": 1400}))
+    loaded = parse(peers(NODE2), previous=before, underlay_mtus=ways({"192.0.2.2": GONE}))
+    assert loaded.configuration == before
+    assert loaded.warnings == (
+        (
+            "f.yaml:2: overlay.mtu: there is no way to 192.0.2.2 (Network is unreachable): "
+            "the MTU is taken to be 1400, as before"
+        ),
+    )
+    less = ways({"192.0.2.2": GONE, "192.0.2.3": 1340})
+    assert load(peers(NODE2, NODE3), previous=before, underlay_mtus=less).network("red").mtu == 1290
+    more = ways({"192.0.2.2": GONE, "192.0.2.3": 9000})
+    assert load(peers(NODE2, NODE3), previous=before, underlay_mtus=more).network("red").mtu == 1350
+
+
+def test_where_no_way_was_ever_known_it_is_a_mistake_and_with_others_a_warning() -> None:
+    nowhere = ways({"192.0.2.2": GONE, "192.0.2.3": GONE})
+    assert mistakes(peers(NODE2, NODE3), underlay_mtus=nowhere) == [
+        (
+            "2: overlay.mtu: expected an MTU, or a way to know it by (add a route), "
+            "found no way to 192.0.2.2 (Network is unreachable) and 1 more"
+        )
+    ]
+    loaded = parse(peers(NODE2, NODE3), underlay_mtus=ways({"192.0.2.2": GONE, "192.0.2.3": 1400}))
+    assert loaded.configuration.network("red").mtu == 1350
+    assert loaded.warnings == (
+        (
+            "f.yaml:2: overlay.mtu: there is no way to 192.0.2.2 (Network is unreachable): "
+            "the MTU is that of the other ways, 1400"
+        ),
+    )
 
 
 def test_a_written_mtu_is_believed_where_nobody_knows_the_underlays() -> None:
@@ -79,7 +124,7 @@ def test_a_written_mtu_is_believed_where_nobody_knows_the_underlays() -> None:
     configuration = load(text)
     assert configuration.overlay is not None
     assert (configuration.overlay.mtu, configuration.network("red").mtu) == (9000, 8950)
-    assert mistakes(text, underlay_mtu=lambda _: 1500) == [
+    assert mistakes(text, underlay_mtus=lambda towards: [1500] * len(towards)) == [
         (
             "1: networks[0].mtu: expected at most 1450, the 1500 of the underlay less VXLAN's headers, "
             "found the number 8950"
