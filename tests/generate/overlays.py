@@ -124,8 +124,7 @@ def random_port(random: Random, name: str, number: int, station: int) -> Port:
     addresses = tuple(ip_interface(f"{address}/{subnet.prefixlen}") for address, subnet in pairs)
     is_held = random.random() < 0.3
     claim: dict[str, Any] = {"mac": mac(station), "mac_known": is_held, "spoof_check": is_held}
-    group = random.choice((0, 0, 7, 0xFFFF))
-    return Port(name, f"n{number}", Pcap(), addresses, group=group, endpoint=random.random() < 0.9, **claim)
+    return Port(name, f"n{number}", Pcap(), addresses, endpoint=random.random() < 0.9, **claim)
 
 
 def random_peer(random: Random, node: int, address: Address) -> Peer:
