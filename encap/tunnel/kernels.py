@@ -50,7 +50,7 @@ _SOURCE_SHIFT = np.uint64(16)
 
 @kernel
 def decap_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: Any) -> None:
-    """Strip and check what came for the VTEP; frames for others stay as they are.
+    """Strip and check what came for the VTEP; frames for others stay as they are, but for the group of their port.
 
     Reads: in_port, verdict, the parsed columns; of a device's frames source_high, source_low and outer_tos, whose head
     begins with the VXLAN header. Writes, of the tunnel's frames: in_port, remote, group, domain, head_at, the lengths,
@@ -64,6 +64,8 @@ def decap_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: An
     group = group_mac(overlay.group_high, overlay.group_low)
     opened = 0
     for i in range(vector.received):
+        if overlay.has_groups:
+            vector.group[i] = overlay.group_of_port[vector.in_port[i]]
         if is_raw:
             begins = enter_tunnel(vector, arena, overlay, own_mac, group, counters, i)
         else:

@@ -54,8 +54,8 @@ def wrap_queued(
 ) -> None:
     """Take frame ``i``, which was queued for the tunnel, to the underlay's queues.
 
-    Reads: remote, domain, group, in_port, the frame; routes and neighbours. Writes: the frame, and copies of it behind
-    the vector's, which are on their way then; group, copies, verdict and reason, egress queues, the tunnel's counters.
+    Reads: remote, domain, group, the frame; routes and neighbours. Writes: the frame, and copies of it behind the
+    vector's, which are on their way then; copies, verdict and reason, egress queues, the tunnel's counters.
     """
     if not may_enter(vector, tables.overlay, i):
         return
@@ -72,8 +72,8 @@ def wrap_queued(
 def encap_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
     """Leave in the queue of the tunnel's device what may go, and queue behind it what was cut.
 
-    Reads: the queue; remote, domain, group, in_port and the frames in it. Writes: frames and copies of them behind the
-    vector's, group, verdict and reason. Precondition: the overlay is on, all frames are decided. Order effects: of
+    Reads: the queue; remote, domain and the frames in it. Writes: frames and copies of them behind the vector's,
+    verdict and reason. Precondition: the overlay is on, all frames are decided. Order effects: of
     errors about what is too big those come last that are told here.
     """
     port: Any = np.int64(tables.overlay.port)
@@ -110,12 +110,10 @@ def is_alone(vector: Any, i: Any) -> bool:
 
 @inlined
 def may_enter(vector: Any, overlay: Any, i: Any) -> bool:
-    """Whether frame ``i`` may enter the tunnel at all; it gets its port's group if it came with none."""
+    """Whether frame ``i`` may enter the tunnel at all."""
     domain = vector.domain[i]
     if vector.remote[i] == NO_PEER or overlay.vni_of_domain[domain] == 0:
         return False
-    if vector.group[i] == 0:
-        vector.group[i] = overlay.group_of_port[vector.in_port[i]]
     if vector.ether_type[i] in (TYPE_VLAN, TYPE_SERVICE_VLAN) and overlay.keeps_tags[domain] == 0:
         fail(vector, i, INNER_VLAN)
         return False
@@ -256,11 +254,11 @@ def send_copy(
     if way.act == SEND:
         j = copy_frame(vector, arena, part)
         if j < 0:
-            fail(vector, i, BURST_FULL)
+            lose_copy(vector, tables, counters, i, BURST_FULL)
         elif send_wrapped(vector, arena, tables, counters, egress, way, j):
             vector.copies[i] += 1
         else:
-            fail(vector, i, NO_RECEIVER)
+            lose_copy(vector, tables, counters, i, NO_RECEIVER)
         return
     receivers = vector.remote[part]
     vector.remote[part] = peer
@@ -269,9 +267,16 @@ def send_copy(
     vector.remote[part] = receivers
     if not waits:
         vector.copies[part] -= 1
-        fail(vector, i, NO_ROUTE if way.act == NOWHERE else NEIGHBOUR_UNRESOLVED)
+        lose_copy(vector, tables, counters, i, NO_ROUTE if way.act == NOWHERE else NEIGHBOUR_UNRESOLVED)
     elif part != i:
         vector.copies[i] += 1
+
+
+@inlined
+def lose_copy(vector: Any, tables: Any, counters: Any, i: Any, reason: Any) -> None:
+    """Count a copy of frame ``i`` that does not go; the frame ends for it only if no other one does."""
+    counters.ports[tables.overlay.port].transmit_errors += 1
+    fail(vector, i, reason)
 
 
 @kernel

@@ -10,6 +10,7 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
+from control.fabric.interfaces import InterfaceKey
 from dataplane.vector import EXTRA_FRAMES, MAX_PEERS
 from dataplane.wire import VXLAN_FIRST_PORT, VXLAN_PORTS
 from tests.encap.frames import ALICE, BOB, carried
@@ -238,6 +239,13 @@ class TestEveryNode:
         node.remotes.member_bits[node.domains["red"], 0] -= 1
         assert len(node.carry("red", plain(BROADCAST, ALICE))) == EXTRA_FRAMES
         assert node.ends() == ["forward"]
+        assert node.counted("tunnel")["transmit_errors"] == 300 - EXTRA_FRAMES
+
+    def test_a_copy_that_no_route_leads_on_is_counted(self, node: Node) -> None:
+        node.remotes.peer[2].address_high = 1
+        assert len(node.carry("red", plain(BROADCAST, ALICE))) == 2
+        assert node.ends() == ["forward"]
+        assert node.counted("tunnel")["transmit_errors"] == 1
 
     def test_what_a_peer_sent_goes_to_no_peer(self, node: Node) -> None:
         node.carry("green", to_bob())
@@ -277,6 +285,17 @@ class TestWaiting:
         for peer in (3, 1):
             sent = node.carry("wan", node.greeting_of(peer))
             assert at_peers(node, [each for each in sent if VXLAN in Ether(each.frame)]) == [(peer, frame)]
+
+    def test_what_the_router_asks_itself_has_no_group(self) -> None:
+        node = Node()
+        node.overlay.has_groups, node.overlay.group_of_port[node.index("green")] = 1, 7
+        packet = IP(src="10.20.0.8", dst="10.20.0.77") / UDP(sport=1, dport=2)
+        router = node.fabric.plan.interfaces[InterfaceKey("network", "red")].mac
+        node.meet_peers()
+        node.overlay.group_of_port[node.index("red")] = 7
+        sent = node.carry("red", bytes(Ether(dst=mac_text(router), src=mac_text(ALICE)) / packet))
+        asked = [bytes(Ether(each.frame)[UDP].payload)[:4] for each in sent if each.port == "wan"]
+        assert asked == [bytes.fromhex("08000000")] * 3
 
     def test_a_frame_is_asked_for_once(self) -> None:
         node = Node()

@@ -33,7 +33,7 @@ def test_frames_stay_as_they_are_and_say_who_gets_them(node: Node) -> None:
 
 
 def test_their_group_is_their_ports(node: Node) -> None:
-    node.overlay.group_of_port[node.index("red")] = 7
+    node.overlay.has_groups, node.overlay.group_of_port[node.index("red")] = 1, 7
     assert [each.group for each in node.carry("red", to_bob())] == [7]
 
 
