@@ -33,7 +33,7 @@ class FabricNode:
         default = {"name": net.name, "subnets": [net.subnet(version) for version in VERSIONS]}
         self.networks.setdefault(net, default | fields)
 
-    def add_port(self, station: Station) -> None:
+    def add_port(self, station: Station, **fields: Any) -> None:
         """Connect a station of this node."""
         self.ports.append(
             {
@@ -42,6 +42,7 @@ class FabricNode:
                 "tap": {"netns": station.place.name, "ifname": "eth0"},
                 "mac": station.mac,
                 "addresses": [station.address(version) for version in VERSIONS],
+                **fields,
             }
         )
 
@@ -57,22 +58,27 @@ class FabricNode:
 
 
 class OverlayNode(FabricNode):
-    """A node whose daemon is the VTEP. ``transport`` raw: by frames of its own on the wire, with the node's addresses,
-    which the host gives away for it; ``learning``: it is told of peers, and of none of their stations."""
+    """A node whose daemon is the VTEP. ``transport``: *socket* cuts superframes, *uncut* does not where it need not;
+    *raw* is frames of its own on the wire, with the node's addresses, which the host gives away for it. ``learning``:
+    it is told of peers, and of none of their stations."""
 
     def __init__(
         self, node: Node, folder: Path, version: int = 4, transport: str = "socket", learning: bool = False, **more: Any
     ) -> None:
         super().__init__(node, folder, **({"uplink": own_uplink(node)} if transport == "raw" else {}), **more)
         self.version = version
-        self.overlay = {"address": node.address(version), "transport": transport, "learning": learning}
+        kind = "raw" if transport == "raw" else "socket"
+        self.overlay: dict[str, Any] = {"address": node.address(version), "transport": kind, "learning": learning}
+        self.overlay["uncut"] = transport == "uncut"
         self.peers: dict[str, dict[str, Any]] = {}
+        if transport == "raw":
+            node.place.run("ip", "address", "flush", "dev", WIRE)
 
-    def attach(self, station: Station, mtu: int | None = None) -> None:
+    def attach(self, station: Station, mtu: int | None = None, **port: Any) -> None:
         """Connect a station of this node; without ``mtu`` its network has what the underlay leaves."""
         fields = {"mode": "overlay", "vni": station.net.vni}
         self.add_net(station.net, **fields, **({"mtu": mtu} if mtu else {}))
-        self.add_port(station)
+        self.add_port(station, **port)
 
     def add_peer(self, peer: Node, nets: Sequence[Net] = ()) -> None:
         """Know another node."""
@@ -86,9 +92,9 @@ class OverlayNode(FabricNode):
                 for version in VERSIONS
             )
 
-    def add_subnets(self, peer: Node, nets: Iterable[Net]) -> None:
+    def add_subnets(self, peer: Node, nets: Iterable[Net], versions: Iterable[int] = VERSIONS) -> None:
         """Know that a node has a part of each of these networks, and nothing of single stations."""
-        subnets = [net.subnet_at(peer, version) for net in nets for version in VERSIONS]
+        subnets = [net.subnet_at(peer, version) for net in nets for version in versions]
         self._peer(peer).setdefault("subnets", []).extend(subnets)
 
     def _peer(self, peer: Node) -> dict[str, Any]:
@@ -98,15 +104,11 @@ class OverlayNode(FabricNode):
     def document(self) -> dict[str, Any]:
         return super().document() | {"overlay": self.overlay | {"peers": list(self.peers.values())}}
 
-    def start(self) -> None:
-        if self.overlay["transport"] == "raw":
-            self.node.place.run("ip", "address", "flush", "dev", WIRE)
-        super().start()
-
 
 def own_uplink(node: Node) -> dict[str, Any]:
     """Return the uplink by which a fabric has a node's addresses on its wire."""
-    addresses, gateways = [node.prefix(each) for each in VERSIONS], [node.gateway(each) for each in VERSIONS]
+    gateways = [gateway for version in VERSIONS if (gateway := node.gateway(version))]
+    addresses = [node.prefix(version) for version in VERSIONS]
     return {"mode": "nic", "ifname": WIRE, "mtu": node.mtu, "addresses": addresses, "gateway": gateways}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.netns import Namespace
 from tests.overlay.stations import Net, Station, plug_in
-from tests.overlay.underlay import Node
+from tests.overlay.underlay import WIRE, Node
 
 UDP_PORT = 4789
 EVERY_STATION = "00:00:00:00:00:00"
@@ -20,11 +20,15 @@ def require_vxlan(place: Namespace) -> None:
 
 
 class KernelNode:
-    """A node on which the kernel's vxlan device is the VTEP. ``learning``: of where frames come from."""
+    """A node on which the kernel's vxlan device is the VTEP. ``learning``: of where frames come from; ``group``: a
+    multicast address that gets what is for everybody, instead of a copy for each peer."""
 
-    def __init__(self, node: Node, nets: Sequence[Net], version: int = 4, learning: bool = True) -> None:
+    def __init__(
+        self, node: Node, nets: Sequence[Net], version: int = 4, learning: bool = True, group: str | None = None
+    ) -> None:
         self.node = node
         self.version = version
+        self.group = group
         require_vxlan(node.place)
         for net in nets:
             self._run("ip", "link", "add", self._bridge(net), "type", "bridge", "mcast_snooping", "0")
@@ -32,6 +36,7 @@ class KernelNode:
                 *("ip", "link", "add", self._vtep(net), "type", "vxlan", "id", str(net.vni)),
                 *("dstport", str(UDP_PORT), "local", node.address(version), "ttl", "64"),
                 "learning" if learning else "nolearning",
+                *(("group", group, "dev", WIRE) if group else ()),
             )
             self._run("ip", "link", "set", self._vtep(net), "master", self._bridge(net), "up")
             self._run("ip", "link", "set", self._bridge(net), "up")
@@ -44,7 +49,7 @@ class KernelNode:
 
     def add_peer(self, peer: Node, nets: Sequence[Net]) -> None:
         """Replicate to ``peer`` what goes to everybody, or to a station that nobody knows."""
-        for net in nets:
+        for net in nets if self.group is None else ():
             self._forward(net, EVERY_STATION, peer)
 
     def add_station(self, station: Station) -> None:

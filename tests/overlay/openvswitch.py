@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.netns import Namespace, end, require_tools, set_up
 from tests.overlay.stations import Net, Station, plug_in
-from tests.overlay.underlay import WIRE, Node, mac_of, turn_off_checksum_offload
+from tests.overlay.underlay import WIRE, Node, link_to, mac_of, turn_off_checksum_offload
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 OUTSIDE = "phy"
@@ -48,7 +48,8 @@ class OpenVswitchNode:
         self._vsctl("add-port", OUTSIDE, WIRE, "--", "set", "interface", OUTSIDE, f"mtu_request={self.node.mtu}")
         set_up(place, OUTSIDE, self.node.prefix(4), self.node.prefix(6))
         for version in (4, 6):
-            place.run("ip", f"-{version}", "route", "replace", "default", "via", self.node.gateway(version))
+            if gateway := self.node.gateway(version):
+                place.run("ip", f"-{version}", "route", "replace", "default", "via", gateway)
 
     def attach(self, station: Station, mtu: int) -> None:
         """Connect a station of this node."""
@@ -83,11 +84,11 @@ class OpenVswitchNode:
 
 @contextmanager
 def open_vswitch(
-    node: Node, router: Namespace, folder: Path, nets: Sequence[Net], version: int = 4, **settings: str
+    node: Node, middle: Namespace, folder: Path, nets: Sequence[Net], version: int = 4, **settings: str
 ) -> Iterator[OpenVswitchNode]:
     """Run Open vSwitch on a node, its wire taken, with ``settings`` of other_config (``_`` for ``-``)."""
     require_tools("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovsdb-tool")
-    turn_off_checksum_offload((node.place, WIRE), (router, f"link{node.number}"))
+    turn_off_checksum_offload((node.place, WIRE), (middle, link_to(node)))
     subprocess.run(("ovsdb-tool", "create", f"{folder}/conf.db", SCHEMA), check=True)
     environment = os.environ | {"OVS_RUNDIR": str(folder), "OVS_LOGDIR": str(folder), "OVS_SYSCONFDIR": str(folder)}
     database = ("ovsdb-server", f"{folder}/conf.db", f"--remote=punix:{folder}/db", f"--unixctl={folder}/dbctl", QUIET)

@@ -41,17 +41,27 @@ class Outer:
     @property
     def congestion(self) -> int:
         """The ECN field."""
-        header = self.dissected[1]
+        header = self.dissected.payload
         return int(header.tc if isinstance(header, IPv6) else header.tos) & 3
 
-    def settled(self) -> bytes:
-        """Return all of it with what differs by nature set to one value; a UDP checksum that is there stays there."""
+    @property
+    def label(self) -> int:
+        """The flow label of IPv6."""
+        return int(self.dissected[IPv6].fl)
+
+    def settled(self, labelled: bool = True) -> bytes:
+        """Return all of it with what differs by nature set to one value; a UDP checksum that is there stays there.
+
+        Unless ``labelled`` the flow label of IPv6 is set aside too.
+        """
         packet = self.dissected
+        if not labelled and isinstance(packet.payload, IPv6):
+            packet.payload.fl = 0
         packet.src = packet.dst = PLACEHOLDER_MAC
         packet[UDP].sport = 0
         if packet[UDP].chksum:
             del packet[UDP].chksum
-        if IP in packet and isinstance(packet[1], IP):
+        if isinstance(packet.payload, IP):
             packet[IP].id = 0
             del packet[IP].chksum
         return bytes(packet)
@@ -59,7 +69,7 @@ class Outer:
     def has_true_checksums(self) -> bool:
         """Return whether its IPv4 and UDP checksums are right, the latter also if there is none."""
         again = self.dissected
-        if isinstance(again[1], IP):
+        if isinstance(again.payload, IP):
             del again[IP].chksum
         if again[UDP].chksum:
             del again[UDP].chksum

@@ -14,6 +14,7 @@ from tests.overlay.stations import Station
 PORT = 7000
 STREAM_BYTES = 3_000_000
 TOGETHER = 8
+BOTH = (4, 6)
 Pair = tuple[Station, Station]
 
 
@@ -32,9 +33,9 @@ def pings(place: Namespace, address: str, *options: str, patience_s: int = 10) -
     return place.run("ping", "-c1", f"-w{patience_s}", "-i0.2", *options, address, check=False).returncode == 0
 
 
-def unreached(pairs: Sequence[Pair], patience_s: int = 10) -> list[str]:
-    """Return which of the pairs have no ping through, in either family."""
-    return all_together([(pair, version, patience_s) for pair in pairs for version in (4, 6)], is_unreached)
+def unreached(pairs: Sequence[Pair], patience_s: int = 10, versions: Sequence[int] = BOTH) -> list[str]:
+    """Return which of the pairs have no ping through, in each of the families."""
+    return all_together([(pair, version, patience_s) for pair in pairs for version in versions], is_unreached)
 
 
 def is_unreached(pair: Pair, version: int, patience_s: int) -> str:
@@ -44,10 +45,12 @@ def is_unreached(pair: Pair, version: int, patience_s: int) -> str:
     return "" if is_reached else f"{one.name} -> {other.name} by IPv{version}"
 
 
-def misunderstood(pairs: Sequence[Pair], sizes: Sequence[int], length: int = STREAM_BYTES) -> list[str]:
+def misunderstood(
+    pairs: Sequence[Pair], sizes: Sequence[int], length: int = STREAM_BYTES, versions: Sequence[int] = BOTH
+) -> list[str]:
     """Return what went wrong between pairs that talk by TCP (``length`` bytes) and UDP (datagrams of ``sizes``), both
-    ways, in both families: what was lost or changed, and whose address did not arrive as it was."""
-    return all_together([(pair, version, sizes, length) for pair in pairs for version in (4, 6)], is_misunderstood)
+    ways, in each of the families: what was lost or changed, and whose address did not arrive as it was."""
+    return all_together([(pair, version, sizes, length) for pair in pairs for version in versions], is_misunderstood)
 
 
 def is_misunderstood(pair: Pair, version: int, sizes: Sequence[int], length: int) -> str:

@@ -88,10 +88,10 @@ def ask_by_datagram(address: str, port: int, size: int) -> str:
         datagram.connect((address, port))
         datagram.settimeout(PATIENCE_S / TRIES)
         for _ in range(TRIES):
-            datagram.send(data)
             try:
+                datagram.send(data)
                 answer = datagram.recv(65535)
-            except TimeoutError:
+            except OSError:  # It is late, or was too big for the way: then the next one is cut.
                 continue
             assert answer[NAME_BYTES:] == data, "bytes came back otherwise"
             return answer[:NAME_BYTES].decode().strip()

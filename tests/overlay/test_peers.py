@@ -36,7 +36,7 @@ def test_the_kernel_and_open_vswitch(version: int, mtu: int, tmp_path: Path) -> 
     with underlay(2, mtu) as under, stations(NETS, under.nodes) as everybody, talking(everybody):
         first, second = under.nodes
         kernel = KernelNode(first, NETS, version)
-        with open_vswitch(second, under.router, own_folder(tmp_path, second), NETS, version) as switch:
+        with open_vswitch(second, under.middle, own_folder(tmp_path, second), NETS, version) as switch:
             join([kernel, switch], everybody, mtu - 70)
             assert not unreached(pairs_within_nets(everybody))
             assert not misunderstood(pairs_within_nets(everybody), (1, mtu - 200))

@@ -1,0 +1,100 @@
+"""This fabric beside the kernel's VXLAN and Open vSwitch's, on one underlay; all have stations in two networks."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.overlay.fabric import OverlayNode, running
+from tests.overlay.kernel import KernelNode
+from tests.overlay.openvswitch import open_vswitch
+from tests.overlay.reach import Pair, misunderstood, pairs_across_nets, pairs_within_nets, talking, unreached
+from tests.overlay.stations import Net, Station, Vtep, join, stations
+from tests.overlay.underlay import own_folder, underlay
+
+pytestmark = pytest.mark.netns
+
+NETS = (Net("red", 20, 200), Net("blue", 21, 0xABCDEF))
+OUTER_BYTES = {4: 50, 6: 70}
+OURS, KERNEL, OPEN_VSWITCH = 1, 2, 3
+"""The numbers of the nodes."""
+
+each_peer = pytest.mark.parametrize("peer", [KERNEL, OPEN_VSWITCH], ids=["kernel", "openvswitch"])
+
+
+@dataclass(frozen=True)
+class Case:
+    """``mtu`` is the inner one; the underlay's is the smallest that carries it."""
+
+    transport: str
+    version: int
+    mtu: int
+    learning: bool
+
+    def __str__(self) -> str:
+        how = "learning" if self.learning else "told"
+        return f"{self.transport}-v{self.version}-{self.mtu}-{how}"
+
+
+CASES = (
+    Case("socket", 4, 1400, False),
+    Case("socket", 6, 9000, True),
+    Case("uncut", 4, 9000, False),
+    Case("uncut", 4, 1400, True),
+    Case("raw", 4, 9000, True),
+    Case("raw", 6, 1400, False),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """Everybody, and how."""
+
+    case: Case
+    fabric: OverlayNode
+    stations: list[Station]
+
+    def pairs_with(self, peer: int) -> list[Pair]:
+        """Return every two stations of one network of which one is ours and one the peer's; skips without the peer."""
+        if peer not in {station.node.number for station in self.stations}:
+            pytest.skip("needs the tool ovs-vswitchd")
+        wanted = {OURS, peer}
+        pairs = pairs_within_nets(self.stations)
+        return [(one, other) for one, other in pairs if {one.node.number, other.node.number} == wanted]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    case, folder = request.param, tmp_path_factory.mktemp("world")
+    outer_mtu = case.mtu + OUTER_BYTES[case.version]
+    with ExitStack() as stack:
+        under = stack.enter_context(underlay(3 if shutil.which("ovs-vswitchd") else 2, outer_mtu))
+        everybody = stack.enter_context(stations(NETS, under.nodes))
+        ours = under.nodes[0]
+        fabric = OverlayNode(ours, own_folder(folder, ours), case.version, case.transport, case.learning)
+        vteps: list[Vtep] = [fabric, KernelNode(under.nodes[1], NETS, case.version, case.learning)]
+        for node in under.nodes[2:]:
+            switch = open_vswitch(node, under.middle, own_folder(folder, node), NETS, case.version)
+            vteps.append(stack.enter_context(switch))
+        join(vteps, everybody, case.mtu)
+        stack.enter_context(running([fabric]))
+        stack.enter_context(talking(everybody))
+        yield World(case, fabric, everybody)
+
+
+@each_peer
+def test_stations_of_one_network_reach_each_other(world: World, peer: int) -> None:
+    assert not unreached(world.pairs_with(peer))
+
+
+@each_peer
+def test_tcp_and_udp_arrive_as_they_were_sent(world: World, peer: int) -> None:
+    """One byte, what just fits into a packet, and what has to be cut into fragments."""
+    assert not misunderstood(world.pairs_with(peer), (1, world.case.mtu - 48 - 64, 2 * world.case.mtu))
+
+
+def test_networks_stay_apart(world: World) -> None:
+    ours = [pair for pair in pairs_across_nets(world.stations) if OURS in {station.node.number for station in pair}]
+    assert len(unreached(ours, patience_s=1)) == 2 * len(ours)
