@@ -6,6 +6,7 @@ import sys
 COMMANDS = (
     ("benchmarks.l2_learn",),
     ("benchmarks.tap_tcp",),
+    ("benchmarks.overlay_tcp",),
     ("benchmarks.tap_udp",),
     ("benchmarks.tap_latency",),
     ("benchmarks.start",),
