@@ -48,9 +48,9 @@ def _usual_place() -> Path:
 
 def _check(path: Path, as_json: bool) -> None:
     from control.config import load_configuration, render_configuration
-    from control.host.underlay import underlay_mtu
+    from control.host.underlay import underlay_mtus
 
-    configuration, warnings = load_configuration(path, underlay_mtu=underlay_mtu)
+    configuration, warnings = load_configuration(path, underlay_mtus=underlay_mtus)
     for warning in warnings:
         typer.echo(warning, err=True)
     if as_json:
