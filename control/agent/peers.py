@@ -6,14 +6,14 @@ A change is checked, put in force and written down at once, and costs nothing bu
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from control.errors import UserError
 from control.overlay.journal import PeerJournal, read_journal
-from control.overlay.store import PeerPlan, PeerStore
+from control.overlay.store import Known, PeerPlan, PeerStore
 
 if TYPE_CHECKING:
     from control.fabric import Fabric
@@ -52,7 +52,7 @@ class PeerFeed:
         self._clock = clock
         self._expiry: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
-        journal.begin(self.store.known.values())
+        self._begin_again(self.store.known.values())
         self.store.on_take_in = self._write_down
 
     @property
@@ -140,7 +140,13 @@ class PeerFeed:
     async def _tidy(self) -> None:
         self.watch_leases()
         if self._journal.is_long:
-            await asyncio.to_thread(self._journal.begin, list(self.store.known.values()))
+            await asyncio.to_thread(self._begin_again, list(self.store.known.values()))
+
+    def _begin_again(self, known: Iterable[Known]) -> None:
+        try:
+            self._journal.begin(known)
+        except OSError as error:
+            log.warning("peers: what is known cannot be written down for the next agent: %s", error)
 
     def _require(self, node: str) -> None:
         if node not in self.store.known:

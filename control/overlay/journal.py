@@ -1,19 +1,23 @@
 """What is known of other nodes, on disk: one line a change, so that the next agent begins where this one stopped.
 
 A change costs a line of its own size, however much else is known. A reader takes whole lines only, so that an agent
-that dies while it writes leaves what it knew before. Like all that a run directory holds it means something until the
-next boot: times are of the machine's monotonic clock.
+that dies while it writes leaves what it knew before; it stops at a line that is none. A write that the disk refuses is
+taken back, and what is known is written down anew once there is room. Like all that a run directory holds the journal
+means something until the next boot: times are of the machine's monotonic clock.
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from control.model import Peer, RemoteEndpoint
 from control.overlay.store import Known, PeerChange, PeerPlan
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 LONGEST = 100_000
@@ -21,7 +25,7 @@ LONGEST = 100_000
 
 
 class PeerJournal:
-    """The file at ``path``. OSError where the disk refuses."""
+    """The file at ``path``. OSError where the disk refuses: then it holds what it held."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,19 +33,25 @@ class PeerJournal:
 
     @property
     def is_long(self) -> bool:
+        """Whether it is time to ``begin`` again; so it is with the first line after one that was refused."""
         return self._lines > LONGEST
 
     def begin(self, known: Iterable[Known]) -> None:
         """Hold this and nothing else, in one step."""
+        self._lines = LONGEST  # Until it is done.
         temporary = self._path.with_suffix(".new")
         lines = [json.dumps({"version": VERSION})]
         lines += [
             _line(each.source, each.head.node, each.head, (), each.endpoints.values(), {"until": each.expires_at})
             for each in known
         ]
-        with _open_own(temporary, os.O_TRUNC) as file:
-            file.write("\n".join(lines) + "\n")
-        os.replace(temporary, self._path)
+        try:
+            with _open_own(temporary, os.O_TRUNC) as file:
+                _write(file, lines)
+            os.replace(temporary, self._path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
         self._lines = len(lines)
 
     def note(self, plan: PeerPlan) -> None:
@@ -55,9 +65,10 @@ class PeerJournal:
         lines += [json.dumps({"node": node, "until": end}) for node, end in renewed.items()]
         if not lines:
             return
+        before, self._lines = self._lines, LONGEST
         with _open_own(self._path, os.O_APPEND) as file:
-            file.write("\n".join(lines) + "\n")
-        self._lines += len(lines)
+            _write(file, lines)
+        self._lines = before + len(lines)
 
 
 def read_journal(path: Path) -> list[PeerPlan]:
@@ -81,15 +92,19 @@ def read_journal(path: Path) -> list[PeerPlan]:
 
 def _lines_of(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        text = path.read_text()
+        text = path.read_text(errors="replace")
     except FileNotFoundError:
         return
     whole, _, _ = text.rpartition("\n")
     lines = whole.split("\n")
     if lines[0] != json.dumps({"version": VERSION}):
         return
-    for line in lines[1:]:
-        yield json.loads(line)
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            yield json.loads(line)
+        except ValueError:
+            log.warning("%s:%d: expected a change, found half of one: what was known up to there goes on", path, number)
+            return
 
 
 def _follow(known: dict[str, Known], line: Mapping[str, Any]) -> None:
@@ -150,6 +165,18 @@ def _endpoint(fields: Iterable[Any]) -> RemoteEndpoint:
     return RemoteEndpoint(network, ip_address(address), bytes.fromhex(mac), namespace, pairs)
 
 
-def _open_own(path: Path, flags: int) -> Any:
-    """Open a file for writing that its owner alone may read."""
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600), "w")
+def _open_own(path: Path, flags: int) -> IO[bytes]:
+    """Open a file for writing, unbuffered, that its owner alone may read."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600), "wb", buffering=0)
+
+
+def _write(file: IO[bytes], lines: Iterable[str]) -> None:
+    """Write all of the lines at the end, or none."""
+    end = os.fstat(file.fileno()).st_size
+    rest = memoryview(("\n".join(lines) + "\n").encode())
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError:
+        os.ftruncate(file.fileno(), end)
+        raise

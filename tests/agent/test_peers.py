@@ -12,6 +12,7 @@ import pytest
 from control.agent.instance import Instance
 from control.client import AgentClient
 from control.errors import UserError
+from control.overlay import journal
 from control.overlay.journal import read_journal
 from tests.agent.stage import PATIENCE_S, Scene, stage
 from tests.cli.test_documented import SHOWN, shape
@@ -239,6 +240,41 @@ def test_half_a_line_is_none(tmp_path: Path) -> None:
 
     with stage(tmp_path, with_peers(node(2))) as scene:
         scene.play(scenario)
+
+
+def test_a_change_is_in_force_though_the_journal_cannot_begin_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "LONGEST", 0)
+
+    async def leave(scene: Scene, instance: Instance) -> None:
+        in_the_way = scene.run_dir.peers.with_suffix(".new")
+        in_the_way.mkdir()
+        await instance.peers.upsert([node(3)])
+        assert names(instance) == {"node2": "file", "node3": "api"}
+        in_the_way.rmdir()
+        await instance.peers.upsert([node(4)])
+
+    async def take_over(scene: Scene, instance: Instance) -> None:
+        assert names(instance) == {"node2": "file", "node3": "api", "node4": "api"}
+
+    with stage(tmp_path, with_peers(node(2))) as scene:
+        scene.play(leave, leave=True)
+        scene.play(take_over)
+
+
+def test_the_next_agent_starts_whatever_was_torn(tmp_path: Path) -> None:
+    async def leave(scene: Scene, instance: Instance) -> None:
+        await instance.peers.upsert([node(3)])
+        with scene.run_dir.peers.open("a") as file:
+            file.write('{"source": "api", "node": "node4", "he{"source": "api"}\n')
+
+    async def take_over(scene: Scene, instance: Instance) -> None:
+        assert names(instance) == {"node2": "file", "node3": "api"}
+
+    with stage(tmp_path, with_peers(node(2))) as scene:
+        scene.play(leave, leave=True)
+        scene.play(take_over)
 
 
 def test_peers_have_the_fields_that_the_page_shows(tmp_path: Path) -> None:
