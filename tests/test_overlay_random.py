@@ -20,7 +20,7 @@ VECTORS = (1, 7, 256)
 
 
 @pytest.mark.parametrize("vector", VECTORS)
-@pytest.mark.parametrize("number", range(scaled(12, jit_off=1)))
+@pytest.mark.parametrize("number", range(scaled(8, jit_off=1)))
 def test_pipeline_agrees_with_the_twin(number: int, vector: int, seed: int) -> None:
     random = Random(seed)
     node = random_overlay(random)
@@ -28,7 +28,7 @@ def test_pipeline_agrees_with_the_twin(number: int, vector: int, seed: int) -> N
     hold(node, arrivals, run_switch(node, arrivals, vector=vector))
 
 
-@pytest.mark.parametrize("number", range(scaled(6, jit_off=1)))
+@pytest.mark.parametrize("number", range(scaled(4, jit_off=1)))
 def test_the_size_of_vectors_changes_nothing(number: int, seed: int) -> None:
     random = Random(seed)
     node = random_overlay(random)
@@ -37,7 +37,7 @@ def test_the_size_of_vectors_changes_nothing(number: int, seed: int) -> None:
     assert all(run == runs[0] for run in runs)
 
 
-@pytest.mark.parametrize("number", range(scaled(12, jit_off=1)))
+@pytest.mark.parametrize("number", range(scaled(8, jit_off=1)))
 def test_damaged_frames_of_other_nodes_harm_nobody(number: int, seed: int) -> None:
     """Wrapped frames with anything wrong, between frames with nothing wrong: the twin says what becomes of each."""
     random = Random(seed)
