@@ -129,7 +129,7 @@ DROP_REASONS: Final = (
     DropReason(VXLAN_CHECKSUM, "vxlan_checksum", "the checksum of its outer IP or UDP header is wrong"),
     DropReason(VXLAN_NO_VNI, "vxlan_no_vni", "its VXLAN header does not say that it has a VNI (the I flag)"),
     DropReason(UNKNOWN_PEER, "unknown_peer", "encapsulated by an address that is no peer's"),
-    DropReason(UNKNOWN_VNI, "unknown_vni", "of a VNI that no network has here"),
+    DropReason(UNKNOWN_VNI, "unknown_vni", "of a VNI of no network that is here and that the peer takes part in"),
     DropReason(INNER_VLAN, "inner_vlan", "carries a VLAN tag through an overlay that discards them (RFC 7348 6.1)"),
     DropReason(ECN_CONFLICT, "ecn_conflict", "congestion was met by a packet that cannot tell of it (RFC 6040)"),
 )

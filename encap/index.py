@@ -8,7 +8,19 @@ from dataplane.hash import bucket_of
 from dataplane.jit import inlined, kernel
 from dataplane.memory import load_acquire, prefetch
 from dataplane.vector import NO_PEER
-from encap.tables import ABSENT, ADDRESS, EMPTY, ENTRIES, LINK, PEER_SHIFT, PROBE_LIMIT, SPREAD, VNI_SLOTS, VTEP
+from encap.tables import (
+    ABSENT,
+    ADDRESS,
+    EMPTY,
+    ENTRIES,
+    HERE,
+    LINK,
+    PEER_SHIFT,
+    PROBE_LIMIT,
+    SPREAD,
+    VNI_SLOTS,
+    VTEP,
+)
 
 _NONE = np.uint64(0)
 _MAC_MASK = np.uint64((1 << 48) - 1)
@@ -16,6 +28,9 @@ _ROTATED = np.uint64(23)
 _REST = np.uint64(41)
 _TAG_SHIFT = np.uint64(40)
 _HALF = np.uint64(32)
+_WORD_SHIFT = 6
+_BIT_MASK = 63
+_ONE = np.uint64(1)
 
 
 @inlined
@@ -49,8 +64,15 @@ def find_entry(remotes: Any, high: Any, low: Any, tag: Any) -> Any:
 
 @inlined
 def peer_of(value: Any) -> Any:
-    """Return the peer (int64) of an entry's value, NO_PEER of ABSENT."""
+    """Return the peer (int64) of an entry's value, NO_PEER of ABSENT, and HERE of what a port here has."""
     return np.int64(value >> PEER_SHIFT)
+
+
+@inlined
+def peer_beyond(value: Any) -> Any:
+    """Return the peer (int64) that has what an entry's value is of, NO_PEER if no other node has it."""
+    peer = peer_of(value)
+    return np.int64(NO_PEER) if peer == HERE else peer
 
 
 @inlined
@@ -75,6 +97,13 @@ def prefetch_address(remotes: Any, domain: Any, high: Any, low: Any) -> None:
 def find_vtep(remotes: Any, high: Any, low: Any) -> Any:
     """Return the peer whose VTEP has this address, or NO_PEER."""
     return peer_of(find_entry(remotes, high, low, VTEP))
+
+
+@inlined
+def is_member(remotes: Any, domain: Any, peer: Any) -> Any:
+    """Whether a peer takes part in the network of a domain."""
+    bits = remotes.member_bits[domain, peer >> _WORD_SHIFT] >> np.uint64(peer & _BIT_MASK)
+    return bits & _ONE != _NONE
 
 
 @inlined

@@ -7,7 +7,7 @@ There are two records, since two things change at different times:
 
   - ``OVERLAY_DTYPE``, in two copies of which one is in force: the VTEP's settings, and which VNI a domain has.
   - ``REMOTES_DTYPE``, one copy, changed in place while workers read: peers, which of them take part in which network,
-    and the index of all addresses that are known to be elsewhere. The agent is its only writer.
+    and the index of all addresses that are known to be elsewhere, or a port's here. The agent is its only writer.
 
 The index is one hash table of entries of 32 bytes, two to a cache line, found by linear probing. What an entry's key is
 says its tag: a VTEP's address, a MAC in a domain, or an IP address::
@@ -34,7 +34,7 @@ from typing import Final
 
 import numpy as np
 
-from dataplane.vector import DOMAINS, MAX_PEERS, MAX_PORTS
+from dataplane.vector import DOMAINS, EVERY_PEER, MAX_PEERS, MAX_PORTS
 
 VNIS: Final = 1024
 VNI_SLOTS: Final = 4 * VNIS
@@ -106,10 +106,12 @@ REMOVED: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 PEER_SHIFT: Final = np.uint64(48)
 ABSENT: Final = np.uint64(0)
 """The value of no entry: peer 0 is nobody."""
+HERE: Final = EVERY_PEER
+"""The peer of what this node's own ports have: no other may speak for it, and nothing for it goes to another."""
 
 ENTRY_DTYPE: Final = np.dtype([("tag", "u8"), ("high", "u8"), ("low", "u8"), ("value", "u8", (1,))], align=True)
 ENDPOINTS: Final = 65536
-"""How many endpoints the index holds, each with a MAC and an address."""
+"""How many endpoints the index holds, each with a MAC and an address; those of this node's own ports count as well."""
 ENTRIES: Final = 4 * ENDPOINTS
 PROBE_LIMIT: Final = 128
 SPREAD: Final = np.uint64(0x9E37_79B9_7F4A_7C15)

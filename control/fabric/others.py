@@ -14,6 +14,7 @@ from control.fabric.plan import Plan
 from control.fabric.router import Router
 from control.fabric.routes import PlannedRoute
 from control.model import TUNNEL, Configuration, Subnet
+from control.overlay.claims import OwnPorts
 from control.overlay.store import PeerPlan, PeerStore
 from dataplane.fdb.build import void_place
 from dataplane.vector import MAX_PORTS
@@ -62,12 +63,19 @@ class OtherNodes:
         Returns the routes with theirs, for the caller to write. UserError, and all is as it was, if the tables cannot
         hold it.
         """
+        own_before = self.store.claims.own
         self.store.set_own(plan.configuration.ports)
-        if ground_of(plan) == self.tables.ground:
-            self.feed_file(plan.configuration, now_s)
-            self.tables.base = base
-        else:
-            self._move(plan, base, now_s)
+        try:
+            if ground_of(plan) == self.tables.ground:
+                self.tables.guard(self.store.claims.own)
+                self.feed_file(plan.configuration, now_s)
+                self.tables.base = base
+            else:
+                self._move(plan, base, now_s, own_before)
+        except UserError:
+            self.store.claims.own = own_before
+            self.tables.guard(own_before)
+            raise
         return self.tables.all_routes()
 
     def take_over(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], fed: Iterable[PeerPlan]) -> Routes:
@@ -80,21 +88,21 @@ class OtherNodes:
 
     def mend(self) -> None:
         """Have the tables hold what is known, and nothing else, whatever an agent before this one left."""
-        self._write(self.tables.ground, self.tables.base)
+        self._write(self.tables.ground, self.tables.base, self.store.claims.own)
 
-    def _move(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], now_s: float) -> None:
+    def _move(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], now_s: float, own_before: OwnPorts) -> None:
         overlay = plan.configuration.overlay
         ground_before, base_before, peers_before = self.tables.ground, self.tables.base, self.store.peers_of(FILE)
         self.store.take_in(self.store.plan_source(FILE, () if overlay is None else overlay.peers, now_s))
         try:
-            self._write(ground_of(plan), base)
+            self._write(ground_of(plan), base, self.store.claims.own)
         except UserError:
             self.store.take_in(self.store.plan_source(FILE, peers_before, now_s))
-            self._write(ground_before, base_before)
+            self._write(ground_before, base_before, own_before)
             raise
 
-    def _write(self, ground: Ground, base: Mapping[Subnet, PlannedRoute]) -> None:
-        for number in self.tables.settle(ground, base, self.store.known.values()):
+    def _write(self, ground: Ground, base: Mapping[Subnet, PlannedRoute], own: OwnPorts) -> None:
+        for number in self.tables.settle(ground, base, self.store.known.values(), own):
             self._forget(number)
 
     def _forget(self, number: int) -> None:

@@ -5,6 +5,7 @@ it gets a number of its own, and what it has goes over to that.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from control.errors import UserError
@@ -12,8 +13,10 @@ from control.fabric.ground import NOWHERE, Ground
 from control.fabric.router import Router
 from control.fabric.routes import PlannedRoute
 from control.model import Peer, RemoteEndpoint, Subnet
+from control.overlay.claims import OwnPorts
 from control.overlay.store import Known, PeerChange
 from encap.build import Key, RemotesWriter, TableFullError, address_key, entry_value, link_key
+from encap.tables import HERE
 
 Entries = list[tuple[Key, int]]
 Routes = dict[Subnet, PlannedRoute]
@@ -25,7 +28,7 @@ _STRONGER = ("local", "static")
 class PeerTables:
     """The peers, endpoints and subnets in the tables of a ``State``, of which it is the only writer.
 
-    ``base``: the routes that there are without peers.
+    ``base``: the routes that there are without peers. ``own``: what ports here have, that no peer may speak for.
     """
 
     def __init__(self, state: Any, router: Router) -> None:
@@ -33,6 +36,7 @@ class PeerTables:
         self.router = router
         self.ground = NOWHERE
         self.base: Mapping[Subnet, PlannedRoute] = {}
+        self.own: frozenset[tuple[Key, int]] = frozenset()
         self.numbers: dict[str, int] = {}
         self.routes: Routes = {}
 
@@ -61,19 +65,38 @@ class PeerTables:
         self.routes = routes
         return self._let_go(changes, numbers)
 
-    def settle(self, ground: Ground, base: Mapping[Subnet, PlannedRoute], known: Collection[Known]) -> list[int]:
+    def guard(self, ports: OwnPorts) -> None:
+        """Let no peer speak for what these ports have, on the same ground; errors as ``change``."""
+        own, written = _entries_here(ports, self.ground.domains), []
+        try:
+            for entry in own - self.own:
+                self.writer.put(*entry)
+                written.append(entry)
+        except TableFullError as error:
+            for entry in written:
+                self.writer.drop(*entry)
+            raise UserError(f"ports: {error}; use fewer") from error
+        for entry in self.own - own:
+            self.writer.drop(*entry)
+        self.own = own
+
+    def settle(
+        self, ground: Ground, base: Mapping[Subnet, PlannedRoute], known: Collection[Known], ports: OwnPorts
+    ) -> list[int]:
         """Write all that is known on another ground, but for the routes; return the numbers that are nobody's any more.
 
         UserError: the tables cannot hold it, and hold some of it.
         """
         self.writer.set_udp_port(ground.udp_port)
+        own = _entries_here(ports, ground.domains)
         try:
             numbers = {each.head.node: self._number_at(each.head) for each in known}
-            self.writer.settle(
+            theirs = (
                 entry
                 for each in known
                 for entry in _entries(each.endpoints.values(), numbers[each.head.node], ground.domains)
             )
+            self.writer.settle(chain(theirs, own))
         except TableFullError as error:
             raise UserError(f"peers: {error}; use fewer") from error
         for each in known:
@@ -81,7 +104,7 @@ class PeerTables:
         gone = sorted(self.writer.peers.keys() - set(numbers.values()))
         for number in gone:
             self._remove(number)
-        self.ground, self.numbers, self.base = ground, numbers, base
+        self.ground, self.numbers, self.base, self.own = ground, numbers, base, own
         self.routes = dict(self._all_routes(known))
         return gone
 
@@ -193,3 +216,11 @@ def _entries(endpoints: Iterable[RemoteEndpoint], number: int, domains: Mapping[
         yield address_key(domain, endpoint.address), value
         if endpoint.mac:
             yield link_key(domain, endpoint.mac), value
+
+
+def _entries_here(ports: OwnPorts, domains: Mapping[str, int]) -> frozenset[tuple[Key, int]]:
+    """Return what the index holds of what ports here have in networks that go on at other nodes."""
+    value = entry_value(HERE)
+    addresses = {address_key(domains[name], address) for name, address in ports.addresses if name in domains}
+    links = {link_key(domains[name], mac) for name, mac in ports.macs if name in domains}
+    return frozenset((key, value) for key in addresses | links)

@@ -15,7 +15,8 @@ from dataplane.fdb.tables import ABSENT, DOMAIN_SHIFT, TICK_MASK, TICK_SHIFT
 from dataplane.jit import inlined, kernel
 from dataplane.vector import MAX_PORTS, NO_PEER
 from dataplane.verdict import SPOOFED_MAC, STATIC_MAC_ELSEWHERE
-from encap.index import find_link, peer_of
+from encap.index import find_link, peer_beyond, peer_of
+from encap.tables import HERE
 
 
 @inlined
@@ -40,13 +41,13 @@ def learn_place(vector: Any, fdb: Any, i: int, place: int) -> bool:
 def learn_remote(vector: Any, tables: Any, i: int) -> bool:
     """Learn, where that is wanted, that frame ``i``'s source is behind the peer that sent it; False if it was dropped.
 
-    Nobody else's endpoint is that source: ``decap_frames`` has seen to it.
+    Neither a port here nor somebody else's endpoint has that MAC: ``decap_frames`` has seen to it.
     """
     domain = vector.domain[i]
     key = (np.uint64(domain) << DOMAIN_SHIFT) | vector.source_mac[i]
     place = valid_place(vector, tables.fdb, i, find_value(tables.fdb, key, vector.source_bucket[i]))
     is_here = place >= 0 and place < MAX_PORTS
-    is_known = peer_of(find_link(tables.remotes, domain, vector.source_mac[i])) != NO_PEER
+    is_known = peer_beyond(find_link(tables.remotes, domain, vector.source_mac[i])) != NO_PEER
     if not tables.overlay.learns and not is_known:
         if is_here:
             drop(vector, i, SPOOFED_MAC)
@@ -82,7 +83,7 @@ def port_beyond(vector: Any, tables: Any, i: int, place: int) -> int:
     peer = peer_of(find_link(tables.remotes, vector.domain[i], vector.destination_mac[i]))
     if peer == NO_PEER:
         peer = place - MAX_PORTS if place > MAX_PORTS else NO_PEER
-    if peer == NO_PEER:
+    if peer in (NO_PEER, HERE):  # What was learned of a MAC before a port here had it counts no more.
         return -1
     vector.remote[i] = peer
     return int(tables.overlay.port)

@@ -27,8 +27,8 @@ from dataplane.wire import (
     TYPE_IPV4,
     TYPE_IPV6,
 )
-from encap.index import find_address, mac_of, peer_of
-from encap.tables import ABSENT
+from encap.index import find_address, mac_of, peer_beyond, peer_of
+from encap.tables import ABSENT, HERE
 
 _NONE = np.uint64(0)
 
@@ -44,7 +44,8 @@ def known_mac(router: Any, interface: int, domain: int, high: Any, low: Any) -> 
     """Return the MAC (uint64) that the agent knows a station behind another node to have, 0 if it knows of none."""
     if interfaces_of(router).interface[interface].traits & SPANS == 0:
         return _NONE
-    return mac_of(find_address(remotes_of(router), domain, high, low))
+    value = find_address(remotes_of(router), domain, high, low)
+    return _NONE if peer_of(value) == HERE else mac_of(value)
 
 
 @kernel
@@ -52,7 +53,7 @@ def peer_at(router: Any, domain: int, high: Any, low: Any) -> int:
     """Return the peer behind which an address of a domain's network lies, NO_PEER if none is known to have it."""
     value = find_address(remotes_of(router), domain, high, low)
     if value != ABSENT:
-        return int(peer_of(value))
+        return int(peer_beyond(value))
     hop = next_hops_of(router)[first_hop(router, high, low)]
     return np.int64(hop.peer) if hop.domain == domain else NO_PEER
 

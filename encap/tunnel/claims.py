@@ -1,7 +1,7 @@
 """Whom an inner frame claims to come from: port security for frames that other nodes send.
 
 What the agent knows to be at one node, no other may speak for: a MAC or an address of an endpoint, or an address of a
-subnet that a peer has. What nobody has told us of may be anybody's.
+subnet that a peer has; and for what ports here have nobody else may. What nobody has told us of may be anybody's.
 """
 
 from typing import Any
@@ -85,7 +85,7 @@ def check_claims(vector: Any, heads: Any, tables: Any, router: Any, i: int) -> N
 
 @inlined
 def is_link_elsewhere(remotes: Any, domain: Any, mac: Any, peer: Any) -> bool:
-    """Whether a MAC in a domain is known to be at another node than ``peer``."""
+    """Whether a MAC in a domain is known to be at another node than ``peer``, this one being another."""
     owner = peer_of(find_link(remotes, domain, mac))
     return owner not in (NO_PEER, peer)
 

@@ -37,7 +37,7 @@ from dataplane.wire import (
     VXLAN_BYTES,
 )
 from encap.ecn import class_of, combine_classes
-from encap.index import find_domain, find_vtep
+from encap.index import find_domain, find_vtep, is_member
 from encap.outer import HAS_VNI, group_mac, group_of, vni_of
 from encap.tables import RAW
 from encap.tunnel.claims import check_claims, note_claims
@@ -161,7 +161,7 @@ def reason_against_header(vector: Any, tables: Any, i: int, word: Any) -> int:
     if vector.remote[i] == NO_PEER:
         return UNKNOWN_PEER
     vector.domain[i] = find_domain(tables.overlay, vni_of(word))
-    if vector.domain[i] == 0:
+    if vector.domain[i] == 0 or not is_member(tables.remotes, vector.domain[i], np.int64(vector.remote[i])):
         return UNKNOWN_VNI
     vector.group[i] = group_of(word) if tables.overlay.has_groups else 0
     return PASSED

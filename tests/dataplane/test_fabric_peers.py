@@ -5,11 +5,10 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_network
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 
 from control.errors import UserError
@@ -17,18 +16,10 @@ from control.fabric import Fabric
 from control.fabric.others import FILE
 from control.model import (
     TUNNEL,
-    Address,
     Configuration,
-    Limits,
-    Network,
-    Overlay,
     Peer,
-    Port,
     RemoteEndpoint,
     Route,
-    Subnet,
-    Uplink,
-    Vtep,
 )
 from control.overlay.claims import clashes_within
 from dataplane.fdb.tables import PLACES
@@ -36,45 +27,26 @@ from dataplane.generation.tables import COPIES
 from dataplane.interfaces.tables import SPANS
 from dataplane.route.hops.tables import CONNECTED, VIA
 from dataplane.vector import MAX_PORTS
-from encap.build import Key, address_key, entry_value, link_key, vtep_key
+from encap.build import address_key
 from encap.index import find_domain
 from encap.tables import RAW, SOCKET
-from tests.configurations import port, switch
 from tests.dataplane.fabrics import copy_in_force, group_of, hops_in_force
+from tests.dataplane.peered import (
+    NETWORKS,
+    SMALL,
+    check,
+    domain_of,
+    endpoint,
+    expected_here,
+    generation,
+    node,
+    number_of,
+    peer,
+    peer_at,
+)
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel
-
-SMALL = Limits(fdb=1000, flows=1000, neighbours=1000, routes=500, fragments=16)
-RED = Network("red", "overlay", (ip_network("10.20.0.0/16"), ip_network("fd00:20::/48")), vni=200, mtu=1450)
-GREEN = Network("green", "overlay", (ip_network("10.30.0.0/16"),), vni=7, mtu=1400, inner_vlan="keep")
-BARE = Network("bare", "overlay", vni=9, mtu=1450)
-LAB = Network("lab", "routed", (ip_network("10.40.0.0/16"),))
-NETWORKS = tuple(replace(each, gateway=tuple(subnet[1] for subnet in each.subnets)) for each in (RED, GREEN, BARE, LAB))
-UPLINK = Uplink("port", (ip_interface("192.0.2.1/24"),), (ip_address("192.0.2.254"),), "wan")
-HERE = Overlay(ip_address("192.0.2.1"))
-PORTS = (
-    port("web", "red", addresses=(ip_interface("10.20.0.2/16"),)),
-    port("lab1", "lab", addresses=(ip_interface("10.40.0.2/16"),)),
-    port("wan", "", endpoint=False),
-)
-
-
-def node(*peers: Peer, networks: tuple[Network, ...] = NETWORKS, **overlay: Any) -> Configuration:
-    """Return a node with the networks and these other nodes."""
-    own = replace(HERE, peers=peers, **overlay)
-    tunnel = Port(TUNNEL, "", Vtep(own.transport), endpoint=False)
-    names = {network.name for network in networks} | {""}
-    ports = (*(each for each in PORTS if each.network in names), tunnel)
-    return replace(switch(ports), networks=networks, uplink=UPLINK, overlay=own, limits=SMALL)
-
-
-def peer(number: int, *endpoints: RemoteEndpoint, **fields: Any) -> Peer:
-    return Peer(f"node{number}", ip_address(f"192.0.2.{number}"), **{"endpoints": endpoints} | fields)
-
-
-def endpoint(network: str, address: str, mac: str = "") -> RemoteEndpoint:
-    return RemoteEndpoint(network, ip_address(address), bytes.fromhex(mac))
 
 
 @pytest.fixture
@@ -82,82 +54,6 @@ def fabric() -> Iterator[Fabric]:
     made = Fabric(SMALL, shared=True)
     yield made
     made.close()
-
-
-def domain_of(fabric: Fabric, network: str) -> int:
-    return next(number for key, number in fabric.plan.domain_numbers.items() if key.network == network)
-
-
-def number_of(fabric: Fabric, address: Address) -> int:
-    number = fabric.others.tables.writer.number_at(address)
-    assert number is not None
-    return number
-
-
-def generation(fabric: Fabric) -> int:
-    return int(fabric.state.control[0].active[0])
-
-
-def peer_at(fabric: Fabric, address: str) -> tuple[int, str, int]:
-    """Return where a packet for an address goes: the hop's kind, the node (empty: none), and the next hop."""
-    group, hops = group_of(fabric, ip_address(address)), hops_in_force(fabric)
-    hop = hops.hop[int(hops.group[group])]
-    via = int(hop.address_high) << 64 | int(hop.address_low)
-    return int(hop.kind), fabric.others.names.get(int(hop.peer), ""), via
-
-
-def expected_entries(fabric: Fabric) -> dict[Key, int]:
-    """Return what the index must hold, by the configuration alone and the numbers that nodes have."""
-    configuration = fabric.configuration
-    assert configuration.overlay is not None
-    overlays = {network.name for network in configuration.networks if network.mode == "overlay"}
-    entries: dict[Key, int] = {}
-    for each in configuration.overlay.peers:
-        number = number_of(fabric, each.address)
-        entries[vtep_key(each.address)] = entry_value(number)
-        for one in each.endpoints:
-            if one.network in overlays:
-                domain, value = domain_of(fabric, one.network), entry_value(number, one.mac)
-                entries[address_key(domain, one.address)] = value
-                if one.mac:
-                    entries[link_key(domain, one.mac)] = value
-    return entries
-
-
-def check(fabric: Fabric) -> None:
-    """Compare all of the tables that other nodes are in with the configuration."""
-    configuration, writer = fabric.configuration, fabric.others.tables.writer
-    assert configuration.overlay is not None
-    assert writer.read() == expected_entries(fabric)
-    overlays = [network for network in configuration.networks if network.mode == "overlay"]
-    for network in overlays:
-        domain = domain_of(fabric, network.name)
-        members = {
-            number_of(fabric, each.address)
-            for each in configuration.overlay.peers
-            if not each.networks or network.name in each.networks
-        }
-        bits = np.unpackbits(fabric.state.remotes[0].member_bits[domain].view(np.uint8), bitorder="little")
-        assert set(np.flatnonzero(bits).tolist()) == members
-        assert int(fabric.state.remotes[0].members[domain]) == len(members)
-    assert int(fabric.state.remotes[0].members.sum()) == sum(
-        int(fabric.state.remotes[0].members[domain_of(fabric, network.name)]) for network in overlays
-    )
-    for each in configuration.overlay.peers:
-        for subnet in each.subnets:
-            check_subnet(fabric, each, subnet)
-
-
-def check_subnet(fabric: Fabric, each: Peer, subnet: Subnet) -> None:
-    wide = [(network, own) for network in fabric.configuration.networks for own in network.subnets]
-    around = next((network for network, own in wide if own.version == 4 and subnet[0] in own), None)
-    kind, name, via = peer_at(fabric, str(subnet[9]))
-    if around is None:
-        assert name == ""
-    elif around.mode == "overlay":
-        assert (kind, name) == (CONNECTED, each.node)
-    else:
-        assert (kind, name, via) == (VIA, "", 0xFFFF << 32 | int(each.address))
 
 
 def random_peers(random: Random) -> tuple[Peer, ...]:
@@ -227,7 +123,7 @@ def test_an_heir_that_knows_nothing_puts_the_tables_right(fabric: Fabric, seed: 
     random = Random(seed)
     fabric.apply(random_node(random))
     heir = Fabric.attach(os.dup(fabric.memory_fd), fabric.configuration, fabric.snapshot())
-    assert heir.others.tables.writer.read() == {}
+    assert heir.others.tables.writer.read() == expected_here(heir)
     heir.apply(random_node(random))
     check(heir)
     heir.close()

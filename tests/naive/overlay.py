@@ -44,6 +44,7 @@ class Vtep:
         assert configuration.overlay
         self.overlay: Overlay = configuration.overlay
         self.uplink = uplink
+        self.ports = configuration.ports
         self.port = next(port for port in configuration.ports if port.name == TUNNEL)
         self.networks = {network.name: network for network in configuration.networks if network.vni is not None}
 
@@ -87,7 +88,7 @@ class Vtep:
             return "unknown_peer"
         vni = int.from_bytes(header[4:7], "big")
         network = next((each for each in self.networks.values() if each.vni == vni), None)
-        if network is None:
+        if network is None or peer not in self.peers_of(Domain(network.name)):
             return "unknown_vni"
         if not may_be_tagged(network, inner):
             return "inner_vlan"
@@ -101,14 +102,23 @@ class Vtep:
         """Return the reason to drop a frame of a peer that claims to be somebody of another's."""
         macs, addresses = claims(frame)
         for mac in macs:
-            if self.with_mac(domain, mac) not in (None, peer):
+            if self.is_mac_here(domain, mac) or self.with_mac(domain, mac) not in (None, peer):
                 return "spoofed_mac"
         for address in addresses:
-            if self.with_address(domain, address) not in (None, peer):
+            if self.is_address_here(domain, address) or self.with_address(domain, address) not in (None, peer):
                 return "spoofed_address"
         return None
 
     # Who is where
+
+    def is_mac_here(self, domain: Domain, mac: bytes) -> bool:
+        """Whether a port here is told to have a MAC."""
+        return any(port.network == domain.network and mac in (port.mac, *port.static_macs) for port in self.ports)
+
+    def is_address_here(self, domain: Domain, address: Address) -> bool:
+        """Whether a port here is told to have an address."""
+        held = [each.ip for port in self.ports if port.network == domain.network for each in port.addresses]
+        return address in held
 
     def endpoint(self, domain: Domain, address: Address) -> tuple[Peer, RemoteEndpoint] | None:
         """Return the endpoint at another node that has an address."""

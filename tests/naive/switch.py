@@ -200,7 +200,7 @@ class Switch:
         if isinstance(found, str) or vtep is None or not vtep.has(domain):
             return found if isinstance(found, str) else None
         known = vtep.with_mac(domain, frame[0:6])
-        if known is None and isinstance(found, Remote):
+        if known is None and isinstance(found, Remote) and not vtep.is_mac_here(domain, frame[0:6]):
             return found
         address = destination_of(frame)
         peer = known or (vtep.with_address(domain, address) if address else None)

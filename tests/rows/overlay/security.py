@@ -2,8 +2,8 @@
 
 from tests.checkers import came_out_of, dropped
 from tests.packets import BROADCAST, mac_text, tag, tagged
-from tests.rows.overlay.asking import advertises, asks, solicits
-from tests.rows.overlay.whereabouts import moved, told_nothing
+from tests.rows.overlay.asking import advertises, answers, asks, solicits, tells_everybody
+from tests.rows.overlay.whereabouts import everywhere, moved, told_nothing
 from tests.rows.overlay.world import (
     NEW2,
     NEW3,
@@ -20,10 +20,12 @@ from tests.rows.overlay.world import (
     says,
     told,
 )
-from tests.rows.router.world import B1, arp, ether, pcap, udp
+from tests.rows.router.world import B1, B2, arp, ether, pcap, udp
 from tests.rows.row import LIFETIME_TICKS, Row, step
 
 GREETED = step("b1", calls(B1))
+STRAY = moved(B1, NOBODY)
+"""At b1, with a MAC that nobody told us of."""
 ALL = came_out_of("b1", "b2")
 
 
@@ -141,11 +143,48 @@ def rows(under: Underlay) -> list[Row]:
             world,
             (
                 *under.met(),
-                GREETED,
-                under.comes(calls(B1), NODE2, dropped("spoofed_mac")),
-                under.comes(calls(B1), NODE2, dropped("spoofed_mac"), after_ticks=LIFETIME_TICKS),
-                under.comes(calls(B1), NODE2, came_out_of("b1", "b2"), after_ticks=LIFETIME_TICKS + 1),
+                step("b1", calls(STRAY)),
+                under.comes(calls(STRAY), NODE2, dropped("spoofed_mac")),
+                under.comes(calls(STRAY), NODE2, dropped("spoofed_mac"), after_ticks=LIFETIME_TICKS),
+                under.comes(calls(STRAY), NODE2, ALL, after_ticks=LIFETIME_TICKS + 1),
             ),
+        ),
+        *(
+            Row(
+                f"nor for what a port here has, heard or not, where frames {'teach' if learning else 'do not teach'}",
+                under.world(learning=learning),
+                (
+                    *under.met(),
+                    under.comes(calls(B1), NODE2, dropped("spoofed_mac")),
+                    under.comes(arp(S2, 1, B2.ip4, BROADCAST, hwsrc=mac_text(B1.mac)), NODE2, dropped("spoofed_mac")),
+                    under.comes(asks(moved(B1, S2.mac), B2), NODE2, dropped("spoofed_address")),
+                    under.comes(answers(moved(B1, NOBODY), B2), NODE2, dropped("spoofed_address")),
+                    under.comes(advertises(moved(B1, NOBODY), B2), NODE2, dropped("spoofed_address")),
+                    under.comes(tells_everybody(moved(B1, S2.mac)), NODE2, dropped("spoofed_address")),
+                    under.comes(says(moved(B1, S2.mac), B2), NODE2, dropped("spoofed_address")),
+                    under.comes(says(moved(B1, NOBODY), B2, version=6), NODE2, dropped("spoofed_address")),
+                    under.comes(calls(B1), NODE2, came_out_of("r1"), vni=RED),
+                    step("b2", says(B2, B1), everywhere(under, says(B2, B1), "b1")),
+                ),
+            )
+            for learning in (False, True)
+        ),
+        *(
+            Row(
+                f"a node is heard in the networks only that it takes part in, where frames {how}",
+                under.world(
+                    peers=[under.peer(NODE2, networks=("blue",)), under.peer(NODE3, networks=("red",))],
+                    learning=learning,
+                ),
+                (
+                    under.comes(calls(S2), NODE2, ALL),
+                    under.comes(calls(Q2), NODE2, dropped("unknown_vni"), vni=RED),
+                    under.comes(calls(Q2), NODE3, came_out_of("r1"), vni=RED),
+                    under.comes(calls(S3), NODE3, dropped("unknown_vni")),
+                    under.comes(says(S3, B1), NODE3, dropped("unknown_vni")),
+                ),
+            )
+            for how, learning in (("do not teach", False), ("teach", True))
         ),
         Row(
             "a port here is held to its own MAC and addresses as in any network",

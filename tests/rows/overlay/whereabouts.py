@@ -273,7 +273,7 @@ def learning_rows(under: Underlay) -> list[Row]:
             told_nothing(under, pcap(B2, static_macs=(S2.mac,)), learning=True),
             (
                 *under.met(),
-                under.comes(back, NODE2, dropped("static_mac_elsewhere")),
+                under.comes(back, NODE2, dropped("spoofed_mac")),
                 step("b1", to_s2, came_out_of("b2")),
             ),
         ),
