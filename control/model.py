@@ -187,6 +187,7 @@ class Overlay:
     address, joined at ``group_interface``, instead of to each peer. ``checksum``: the outer UDP checksum is written.
     ``dscp``: of the outer header; None: the inner packet's. ``gbp``: group-based policy is read and written.
     ``uncut``: superframes go uncut where the host can carry them so. ``mtu``: of the underlay, in bytes.
+    ``subnets``: this node's own parts of overlay networks' subnets, which ports get their addresses of.
     """
 
     address: Address
@@ -201,6 +202,7 @@ class Overlay:
     gbp: bool = False
     uncut: bool = True
     mtu: int = DEFAULT_MTU
+    subnets: tuple[Subnet, ...] = ()
     peers: tuple[Peer, ...] = ()
 
     @property

@@ -2,7 +2,8 @@
 
 Goals: nobody's stated address is given away, wherever in the file it stands; a port that is in force keeps the
 addresses it has when the file is read again, whatever was added, removed or moved around it; a port has the same MAC
-every time. Ports that are new get the lowest free addresses in the order of the file, one a subnet.
+every time. Ports that are new get the lowest free addresses in the order of the file, one a subnet, of this node's own
+parts of it where it has any.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ class AddressPool:
         remote = elsewhere or PeerClaims()
         self._subnets = network.subnets
         self._elsewhere = remote.subnets
+        self._own = {subnet: [part for part, _ in remote.own.parts.within(subnet)] for subnet in network.subnets}
         self._taken: set[Address] = {*network.gateway, *remote.addresses_of(network.name)}
         for port in attached:
             if port.network == network.name:
@@ -34,8 +36,18 @@ class AddressPool:
     def reserve(self, addresses: Iterable[Interface]) -> None:
         self._taken.update(interface.ip for interface in addresses)
 
+    def parts_of(self, subnet: Subnet) -> list[Subnet]:
+        """Return where the next free addresses of a subnet lie: in this node's parts, or, without any, all over it."""
+        return self._own[subnet] or [subnet]
+
+    @property
+    def shared(self) -> list[Subnet]:
+        """The subnets that this node has no part of its own in."""
+        return [subnet for subnet in self._subnets if not self._own[subnet]]
+
     def _hosts(self, subnet: Subnet) -> Iterator[Address]:
-        return free_hosts(subnet, self._taken, (held for held, _ in self._elsewhere.within(subnet)))
+        for part in self.parts_of(subnet):
+            yield from free_hosts(subnet, self._taken, (held for held, _ in self._elsewhere.within(part)), part)
 
     def keep(self, present: tuple[Interface, ...]) -> dict[Subnet, Interface]:
         """Reserve and return those of a port's present addresses that are still good, one a subnet."""

@@ -13,6 +13,7 @@ from control.config.mistakes import Mistakes, describe
 from control.config.networks import resolve_networks
 from control.config.notyet import refuse_not_yet
 from control.config.overlay import made_port, resolve_overlay, settle_networks
+from control.config.parts import claim_parts
 from control.config.peers import Land, resolve_peers
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
@@ -99,12 +100,14 @@ def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:
     known = {port.name: port for port in around.previous.ports} if around.previous else {}
     names = [item.get("name") for item in fields.ports or () if isinstance(item, dict)]
     way_out = resolve_uplink(fields.uplink, names, networks, node, mistakes)
-    claims = PeerClaims(OwnPorts(around.attached))
-    for peer in around.fed:
-        claims.add(peer)
     in_force = around.previous.overlay if around.previous else None
     overlay, peers = resolve_overlay(fields.overlay, way_out, networks, around.underlay_mtus, in_force, mistakes)
     settle_networks(networks, fields.networks or (), overlay, mistakes)
+    claims = PeerClaims(OwnPorts(around.attached))
+    for peer in around.fed:
+        claims.add(peer)
+    if overlay is not None:
+        claim_parts(overlay, networks, complete, claims, mistakes)
     land = Land(networks, complete, overlay, way_out.uplink)
     known_peers = resolve_peers(
         ((("overlay", "peers", n), peer) for n, peer in enumerate(peers)), land, claims, mistakes

@@ -63,6 +63,7 @@ def resolve_overlay(
         gbp=bool(fields.gbp),
         uncut=fields.uncut is not False,
         mtu=fields.mtu or 0,
+        subnets=tuple(subnet for subnet in fields.subnets or () if subnet is not None),
     )
     if not overlay.mtu and underlay_mtus is not None and overlay.transport == "socket":
         mtu = mtu_of_ways(overlay, peers, previous, underlay_mtus, mistakes)

@@ -148,7 +148,7 @@ def _check_vtep(address: Address, land: Land, where: Path, mistakes: Mistakes) -
 def _check_subnet(
     subnet: Subnet, networks: Sequence[str], via: Address | None, land: Land, where: Path, mistakes: Mistakes
 ) -> None:
-    network = _network_around(subnet, land.networks)
+    network = network_around(subnet, land.networks, ("overlay", "routed"))
     if network is None:
         if land.all_networks and None not in land.networks.values():
             mistakes.add(where, "a subnet within one of an overlay or a routed network", str(subnet))
@@ -175,9 +175,10 @@ def _links(uplink: Uplink) -> list[Subnet]:
     return [address.network for address in uplink.addresses]
 
 
-def _network_around(subnet: Subnet, networks: Networks) -> Network | None:
+def network_around(subnet: Subnet, networks: Networks, modes: Sequence[str]) -> Network | None:
+    """Return the network of one of the modes that ``subnet`` is a part of; None if there is none."""
     for network in networks.values():
-        if network is None or network.mode not in ("overlay", "routed"):
+        if network is None or network.mode not in modes:
             continue
         for own in network.subnets:
             if own.version == subnet.version and subnet.subnet_of(own):  # type: ignore[arg-type]

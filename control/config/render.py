@@ -108,6 +108,7 @@ def render_overlay(overlay: Overlay) -> Json:
         "gbp": overlay.gbp,
         "uncut": overlay.uncut,
         "mtu": overlay.mtu,
+        "subnets": [str(subnet) for subnet in overlay.subnets],
         "peers": [render_peer(peer) for peer in overlay.peers],
     }
 

@@ -16,7 +16,7 @@ from control.config.mistakes import Mistakes, Path, field_name
 from control.config.schema import PortFields
 from control.config.uplink import WayOut
 from control.config.uplink_port import check_published, check_uplink_port
-from control.model import Interface, Port
+from control.model import Interface, Port, Subnet
 from control.overlay.claims import PeerClaims
 
 
@@ -107,13 +107,22 @@ def _give_addresses(
             given[port.path] = stated_addresses(port.fields, network)
             pool.reserve(given[port.path])
         waiting = [port for port in members if wants_addresses(port.fields)]
+        if waiting and network.mode == "overlay" and surroundings.elsewhere.has_nodes and pool.shared:
+            _warn_of_others(waiting[0].path, pool.shared, mistakes)
         kept = [pool.keep(_present(port, surroundings)) for port in waiting]
         for port, present in zip(waiting, kept, strict=True):
             given[port.path], exhausted = pool.fill(present)
             if exhausted is not None:
-                expected = f"a free address in {exhausted} of network {network.name}"
+                parts = " or ".join(map(str, pool.parts_of(exhausted)))
+                expected = f"a free address in {parts} of network {network.name}"
                 mistakes.add((*port.path, "addresses"), expected, "all of them taken")
     return given
+
+
+def _warn_of_others(path: Path, shared: list[Subnet], mistakes: Mistakes) -> None:
+    """Warn that each node hands out addresses by itself."""
+    sentence = f"other nodes may give away the same next free addresses of {' and '.join(map(str, shared))}"
+    mistakes.warn((*path, "addresses"), f"{sentence}: state them, or this node's part as overlay.subnets")
 
 
 def _present(port: Written, surroundings: Surroundings) -> tuple[Interface, ...]:

@@ -207,6 +207,7 @@ class OverlayFields(Part):
     gbp: Bool | None = None
     uncut: Bool | None = None
     mtu: Annotated[int, reads(_whole(MIN_MTU, _MAX_UNDERLAY_MTU))] | None = None
+    subnets: Subnets | None = None
     peers: Sequence | None = None
 
 

@@ -29,12 +29,18 @@ def first_host(subnet: Subnet) -> Address:
     return subnet[host_range(subnet)[0] - int(subnet.network_address)]
 
 
-def free_hosts(subnet: Subnet, taken: Container[Address], elsewhere: Iterable[Subnet] = ()) -> Iterator[Address]:
+def free_hosts(
+    subnet: Subnet, taken: Container[Address], elsewhere: Iterable[Subnet] = (), within: Subnet | None = None
+) -> Iterator[Address]:
     """Yield the host addresses of ``subnet`` that are not ``taken`` when they are reached, lowest first.
 
-    None of those in ``elsewhere``, subnets in order that do not overlap. Lazy: an IPv6 subnet may have 2**64.
+    None of those in ``elsewhere``, subnets in order that do not overlap; only hosts ``within`` a part of the subnet, if
+    there is one. Lazy: an IPv6 subnet may have 2**64.
     """
     first, last = host_range(subnet)
+    if within is not None:
+        inner = host_range(within)
+        first, last = max(first, inner[0]), min(last, inner[1])
     start = int(subnet.network_address)
     for part, end in _parts(first, last, elsewhere):
         for number in range(part, end + 1):

@@ -64,7 +64,7 @@ class OtherNodes:
         hold it.
         """
         own_before = self.store.claims.own
-        self.store.set_own(plan.configuration.ports)
+        self._set_own(plan.configuration)
         try:
             if ground_of(plan) == self.tables.ground:
                 self.tables.guard(self.store.claims.own)
@@ -80,11 +80,15 @@ class OtherNodes:
 
     def take_over(self, plan: Plan, base: Mapping[Subnet, PlannedRoute], fed: Iterable[PeerPlan]) -> Routes:
         """Begin with what another agent left in the tables, where ``fed`` was known besides; returns as ``settle``."""
-        self.store.set_own(plan.configuration.ports)
+        self._set_own(plan.configuration)
         for each in fed:
             self.store.take_in(each)
         self.tables.take_over(ground_of(plan), base, self.store.known.values())
         return self.tables.all_routes()
+
+    def _set_own(self, configuration: Configuration) -> None:
+        overlay = configuration.overlay
+        self.store.set_own(configuration.ports, () if overlay is None else overlay.subnets)
 
     def mend(self) -> None:
         """Have the tables hold what is known, and nothing else, whatever an agent before this one left."""

@@ -68,9 +68,12 @@ class Ranges:
 
 
 class OwnPorts:
-    """What this node's ports have, by network."""
+    """What this node's ports have, by network, and the ``parts`` of networks that are this node's."""
 
-    def __init__(self, ports: Iterable[Port] = ()) -> None:
+    def __init__(self, ports: Iterable[Port] = (), parts: Iterable[Subnet] = ()) -> None:
+        self.parts = Ranges()
+        for part in parts:
+            self.parts.add(part, "")
         self.addresses: dict[tuple[str, Address], str] = {}
         self.macs: dict[tuple[str, bytes], str] = {}
         sorted_addresses: dict[int, list[tuple[int, str]]] = {4: [], 6: []}
@@ -146,6 +149,11 @@ class PeerClaims:
             if not holders:
                 del self._macs[endpoint.network, endpoint.mac]
 
+    @property
+    def has_nodes(self) -> bool:
+        """Whether there is any peer."""
+        return bool(self._nodes)
+
     def addresses_of(self, network: str) -> Mapping[Address, str]:
         """Return the endpoints of a network: the node that has each address."""
         return self._addresses.get(network, {})
@@ -197,7 +205,10 @@ class PeerClaims:
         yield from clashes_within(peer)
 
     def own_clashes(self, index: int, subnet: Subnet) -> Iterator[Clash]:
-        """Yield that one of our ports is in a subnet, the one of that index."""
+        """Yield that a subnet, the one of that index, overlaps one of our own, or one of our ports is in it."""
+        for other, _ in self.own.parts.overlapping(subnet):
+            found = f"{subnet}, which overlaps our {other}"
+            yield Clash(("subnets", index), "a subnet that is not this node's own", found)
         if (port := self.own.within(subnet)) is not None:
             found = f"{subnet}, in which port {port} is"
             yield Clash(("subnets", index), "a subnet without addresses of our own", found)

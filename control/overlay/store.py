@@ -67,9 +67,9 @@ class PeerStore:
         self.on_take_in: Callable[[PeerPlan], None] = _nobody
         """Called with every plan that is taken in."""
 
-    def set_own(self, ports: Iterable[Port]) -> None:
-        """Say what this node's ports have: that no other can have."""
-        self.claims.own = OwnPorts(ports)
+    def set_own(self, ports: Iterable[Port], parts: Iterable[Subnet] = ()) -> None:
+        """Say what this node's ports have, and which parts of networks are its own: that no other can have."""
+        self.claims.own = OwnPorts(ports, parts)
 
     def peers_of(self, source: str) -> tuple[Peer, ...]:
         """Return what a source has said, and is true still."""

@@ -143,6 +143,22 @@ def test_a_port_that_is_attached_keeps_off_what_peers_have(tmp_path: Path) -> No
     ask(tmp_path, with_peers(node(2)), questions)
 
 
+def test_a_part_of_our_own_is_for_our_ports_alone(tmp_path: Path) -> None:
+    async def scenario(scene: Scene, instance: Instance) -> None:
+        scene.write(with_peers(node(2)).replace('"transport"', '"subnets": ["10.20.8.0/24"], "transport"'))
+        await instance.reload()
+        await instance.attach(
+            {"name": "b", "network": "red", "tap": {"netns": "nb", "ifname": "eth0", "make_netns": True}}, None
+        )
+        (attached,) = (port for port in instance.ports if port.name == "b")
+        assert [str(address) for address in attached.addresses] == ["10.20.8.1/16"]
+        with pytest.raises(UserError, match=r"10\.20\.8\.128/25, which overlaps our 10\.20\.8\.0/24"):
+            await instance.peers.upsert([node(3, subnets=["10.20.8.128/25"])])
+
+    with stage(tmp_path, with_peers(node(2))) as scene:
+        scene.play(scenario)
+
+
 def test_a_file_that_takes_what_is_fed_is_refused(tmp_path: Path) -> None:
     async def scenario(scene: Scene, instance: Instance) -> None:
         await instance.peers.upsert([node(3, 5)])

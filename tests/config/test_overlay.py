@@ -11,7 +11,7 @@ from control.config.render import render_overlay
 from control.config.underlay import UnderlayMtus
 from control.errors import ConfigurationError
 from control.model import Configuration, Overlay, Peer, Port, RemoteEndpoint, Vtep
-from control.overlay.claims import PeerClaims
+from control.overlay.claims import OwnPorts, PeerClaims
 from tests.config.overlays import RED, peers
 from tests.config.read import addresses, find, load, mistakes, parse
 
@@ -185,6 +185,77 @@ def test_a_port_gives_up_an_address_that_a_peer_has_got() -> None:
     assert addresses(after)["a"] == ["10.20.1.0/16", "fd00:20::2/48"]
 
 
+TAPS = "ports:\n" + "".join(f"- {{name: {name}, network: red, tap: {{netns: {name}, ifname: e}}}}\n" for name in "ab")
+
+
+def test_two_nodes_that_tell_their_parts_have_no_address_in_common() -> None:
+    here = load(peers(NODE2, more=", subnets: [10.20.1.0/24, 'fd00:20:0:1::/64']") + TAPS)
+    there = load(
+        peers(
+            "{node: node1, address: 192.0.2.1, subnets: [10.20.1.0/24, 'fd00:20:0:1::/64']}",
+            more=", subnets: [10.20.2.0/24, 'fd00:20:0:2::/64']",
+        ).replace("{address: 192.0.2.1,", "{address: 192.0.2.2,")
+        + TAPS
+    )
+    assert addresses(here) | {"overlay": []} == {
+        "a": ["10.20.1.1/16", "fd00:20:0:1::1/48"],
+        "b": ["10.20.1.2/16", "fd00:20:0:1::2/48"],
+        "overlay": [],
+    }
+    held = [{address for each in addresses(node).values() for address in each} for node in (here, there)]
+    assert len(held[0]) == len(held[1]) == 4
+    assert held[0].isdisjoint(held[1])
+
+
+PARTS = ", subnets: [10.20.0.2/31, 10.20.7.0/31]"
+
+
+def test_parts_are_used_up_one_after_the_other_around_what_is_taken() -> None:
+    text = peers("{node: n, address: 192.0.2.2, endpoints: [{network: red, address: 10.20.0.3}]}", more=PARTS)
+    text += TAPS + "- {name: c, network: red, tap: {netns: c, ifname: e}, addresses: 10.20.7.1}\n"
+    assert {name: each[:1] for name, each in addresses(load(text)).items()} == {
+        "a": ["10.20.0.2/16"],
+        "b": ["10.20.7.0/16"],
+        "c": ["10.20.7.1/16"],
+        "overlay": [],
+    }
+
+
+def test_who_hands_out_what_others_may_hand_out_is_warned() -> None:
+    def warnings(text: str) -> tuple[str, ...]:
+        return parse(text).warnings
+
+    assert warnings(peers(NODE2) + TAPS) == (
+        (
+            "f.yaml:6: ports[0].addresses: other nodes may give away the same next free addresses of "
+            "10.20.0.0/16 and fd00:20::/48: state them, or this node's part as overlay.subnets"
+        ),
+    )
+    (partly,) = warnings(peers(NODE2, more=", subnets: 10.20.1.0/24") + TAPS)
+    assert "next free addresses of fd00:20::/48:" in partly
+    assert warnings(peers(NODE2, more=", subnets: [10.20.1.0/24, 'fd00:20:0:1::/64']") + TAPS) == ()
+    assert warnings(peers(NODE2) + TAPS.replace("}}", "}, addresses: []}")) == ()
+    assert warnings(peers() + TAPS) == ()
+
+
+def test_a_part_of_our_own_that_a_fed_peer_has_is_refused() -> None:
+    fed = replace(overlay_of(peers(NODE2)).peers[0], node="fed")
+    assert mistakes(peers(more=", subnets: 10.20.0.0/22"), fed=[fed]) == [
+        (
+            "2: overlay.subnets[0]: expected a subnet that overlaps no peer's, "
+            "found 10.20.0.0/22, which overlaps 10.20.2.0/24 of fed"
+        )
+    ]
+
+
+def test_an_attached_port_gets_an_address_of_our_part() -> None:
+    running = load(peers(NODE2, more=PARTS))
+    assert running.overlay is not None
+    claims = PeerClaims(OwnPorts((), running.overlay.subnets))
+    tap = {"name": "b", "network": "red", "tap": {"netns": "b", "ifname": "e"}}
+    assert str(parse_port(tap, running, elsewhere=claims).addresses[0]) == "10.20.0.2/16"
+
+
 def test_raw_frames_leave_by_the_uplink_and_have_its_address_and_mtu() -> None:
     text = "uplink: {mode: nic, ifname: eth0, addresses: [192.0.2.1/24, 192.0.2.9/24], mtu: 9000}\n"
     overlay = overlay_of(text + "overlay: {transport: raw}\n")
@@ -253,7 +324,7 @@ def test_a_rendered_overlay_reads_as_itself() -> None:
     text = peers(
         "{node: node2, address: 192.0.2.2, subnets: 10.20.2.0/24, networks: red, lease_s: 9, "
         "endpoints: [{network: red, address: 10.20.9.9, mac: '02:00:00:00:00:09', labels: {app: db}}]}",
-        more=", dscp: 46, gbp: true, group: 239.0.0.5, group_interface: eth0",
+        more=", subnets: 10.20.1.0/24, dscp: 46, gbp: true, group: 239.0.0.5, group_interface: eth0",
     )
     configuration = load(text)
     assert configuration.overlay is not None

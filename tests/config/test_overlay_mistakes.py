@@ -71,6 +71,35 @@ ROWS = {
         "overlay: {address: 224.0.0.5}\n",
         "1: overlay.address: expected a unicast address, found 224.0.0.5, which is multicast",
     ),
+    "parts of our own that are none": (
+        (
+            "networks:\n- {name: red, mode: overlay, vni: 200, subnets: 10.20.0.0/16}\n"
+            "- {name: b, subnets: 10.9.0.0/16}\n"
+            "overlay:\n  address: 192.0.2.1\n  subnets:\n  - 10.20.1.0/24\n  - 10.20.1.128/25\n  - 10.9.0.0/24\n"
+        ),
+        (
+            "8: overlay.subnets[1]: expected subnets that do not overlap, "
+            "found 10.20.1.128/25, which overlaps 10.20.1.0/24"
+        ),
+        "9: overlay.subnets[2]: expected a subnet within one of an overlay network, found 10.9.0.0/24",
+    ),
+    "a peer in a part of our own": (
+        peers("{node: a, address: 192.0.2.2, subnets: 10.20.1.128/25}", more=", subnets: 10.20.1.0/24"),
+        (
+            "3: overlay.peers[0].subnets[0]: expected a subnet that is not this node's own, "
+            "found 10.20.1.128/25, which overlaps our 10.20.1.0/24"
+        ),
+    ),
+    "no address left in parts of our own": (
+        peers(more=", subnets: [10.20.1.0/32, 10.20.1.8/32, 'fd00:20:0:1::/64']")
+        + "".join(f"- {{name: p{n}, network: red, tap: {{netns: p{n}, ifname: e}}}}\n" for n in range(3)).join(
+            ("ports:\n", "")
+        ),
+        (
+            "8: ports[2].addresses: expected a free address in 10.20.1.0/32 or 10.20.1.8/32 of network red, "
+            "found all of them taken"
+        ),
+    ),
     "raw without an uplink": (
         "overlay: {address: 192.0.2.1, transport: raw}\n",
         "1: overlay.transport: expected an uplink of mode nic or port for transport raw, found no uplink",
