@@ -42,7 +42,6 @@ CASES = (
     Case("socket", 4, 1400, False),
     Case("socket", 6, 9000, True),
     Case("uncut", 4, 9000, False),
-    Case("uncut", 4, 1400, True),
     Case("raw", 4, 9000, True),
     Case("raw", 6, 1400, False),
 )

@@ -20,8 +20,7 @@ pytestmark = pytest.mark.netns
 NETS = (Net("red", 20, 200), Net("blue", 21, 0xABCDEF))
 
 
-@pytest.mark.parametrize(("version", "mtu"), [(4, 1500), (6, 9070)])
-@pytest.mark.parametrize("learning", [True, False], ids=["learning", "static"])
+@pytest.mark.parametrize(("version", "mtu", "learning"), [(4, 1500, True), (6, 9070, False)])
 def test_the_kernel_and_the_kernel(version: int, mtu: int, learning: bool) -> None:
     with underlay(2, mtu) as under, stations(NETS, under.nodes) as everybody, talking(everybody):
         vteps = [KernelNode(node, NETS, version, learning) for node in under.nodes]
