@@ -47,7 +47,8 @@ _ICMPV6 = {
 
 
 class Decoded:
-    """What one frame says. ``address_asked``: whom an ARP request or a neighbour solicitation asks for."""
+    """What one frame says. ``destination``: a packet's; ``address_asked``: whom an ARP request or a neighbour
+    solicitation asks for."""
 
     def __init__(self, frame: bytes) -> None:
         self.destination_mac, self.source_mac = frame[:6], frame[6:12]
@@ -55,6 +56,7 @@ class Decoded:
         self.text = ""
         self.ttl: int | None = None
         self.length = len(frame) - ETHERNET_BYTES
+        self.destination: Address | None = None
         self.address_asked: Address | None = None
         (kind,) = struct.unpack_from("!H", frame, 12)
         payload = frame[ETHERNET_BYTES:]
@@ -90,6 +92,7 @@ class Decoded:
             self.length, fragment = struct.unpack_from("!H2xH", packet, 2)
             source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
             transport, is_later = packet[(packet[0] & 0xF) * 4 :], bool(fragment & 0x1FFF)
+        self.destination = destination
         name = _NAMES.get(protocol, str(protocol))
         if protocol in _WITH_PORTS and not is_later and len(transport) >= 4:
             source_port, destination_port = struct.unpack_from("!HH", transport)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
-from control.explain.decode import end_text
+from control.explain.decode import Decoded, end_text
 from control.explain.packet import PROTOCOLS, Packet
 from control.explain.place import Place, interface_at, interface_name
 from control.explain.trial import Fate
@@ -259,7 +259,7 @@ def _admission_text(found: Findings) -> str:
 
 def _ports_text(found: Findings) -> str:
     names = [found.fabric.name_of(index) for index in sorted(found.fate.copies)]
-    node = found.fabric.others.names.get(found.fate.remote)
+    node = found.fabric.others.names.get(found.fate.remote) or _node_behind(found)
     if node is not None and names:
         return f"to {node} by the overlay"
     if names == [TUNNEL]:
@@ -267,6 +267,17 @@ def _ports_text(found: Findings) -> str:
     if len(names) == 1:
         return f"to port {names[0]}"
     return f"to all that may have it: {', '.join(names)}" if names else ""
+
+
+def _node_behind(found: Findings) -> str | None:
+    """Return the node that the outer headers name which the fabric has put around the packet itself, if it has."""
+    fabric = found.fabric
+    overlay = fabric.configuration.overlay
+    if overlay is None or overlay.transport != "raw":
+        return None
+    outer = (Decoded(frame).destination for frame in found.fate.copies.values())
+    nodes = (fabric.others.store.claims.node_at(each) for each in outer if each not in (None, found.destination()))
+    return next((node for node in nodes if node is not None), None)
 
 
 def _name(interface: InterfacePlan | None) -> str:

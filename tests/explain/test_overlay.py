@@ -79,3 +79,10 @@ def test_raw_frames_go_to_their_node_as_well() -> None:
     assert notes(found)["bridge"] == "to node3 by the overlay"
     assert found.sent[0].packet.endswith(" > 192.0.2.3:4789")
     assert found.assumed[0].startswith("192.0.2.3 answers at port wan")
+
+
+def test_what_goes_to_a_nodes_own_address_goes_by_no_tunnel() -> None:
+    raw = TEXT.replace("  address: 192.0.2.1\n", "  transport: raw\n", 1)
+    found = ask("udp 10.10.0.2:1 > 192.0.2.3:2", raw)
+    assert (found.verdict, found.out) == ("forward", ("wan",))
+    assert notes(found)["send"] == "to port wan"
