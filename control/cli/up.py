@@ -1,13 +1,17 @@
 """`tapestry up`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from control.cli.options import RunDirOption
 from control.cli.output import Json, Output, print_document, wants_json
 from control.errors import UserError
+
+if TYPE_CHECKING:
+    from control.model import Address
 
 USUAL_PLACES = (Path("tapestry.yaml"), Path("/etc/tapestry/tapestry.yaml"))
 
@@ -48,9 +52,10 @@ def _usual_place() -> Path:
 
 def _check(path: Path, as_json: bool) -> None:
     from control.config import load_configuration, render_configuration
-    from control.host.underlay import underlay_mtus
 
-    configuration, warnings = load_configuration(path, underlay_mtus=underlay_mtus)
+    unknown: set[str] = set()
+    configuration, warnings = load_configuration(path, underlay_mtus=lambda towards: _ways_from_here(towards, unknown))
+    warnings += tuple(f"{path}: overlay.mtu: {each}" for each in unknown)
     for warning in warnings:
         typer.echo(warning, err=True)
     if as_json:
@@ -58,6 +63,17 @@ def _check(path: Path, as_json: bool) -> None:
     else:
         networks, ports = len(configuration.networks), len(configuration.ports)
         typer.echo(f"{path}: fine, {_count(networks, 'network')} and {_count(ports, 'port')}")
+
+
+def _ways_from_here(towards: "Sequence[Address]", unknown: set[str]) -> Sequence[int | str]:
+    """Ask as the daemon does; another machine's ways are nobody's to know, which goes into ``unknown``."""
+    from control.host.underlay import underlay_mtus
+
+    told = underlay_mtus(towards)
+    if any(isinstance(each, int) for each in told):
+        return told
+    unknown.add(f"there is no way to {towards[0]} from this machine ({told[0]}): MTUs are not held against it")
+    return ()
 
 
 def _count(number: int, noun: str) -> str:

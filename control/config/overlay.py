@@ -62,13 +62,14 @@ def resolve_overlay(
         dscp=fields.dscp if isinstance(fields.dscp, int) else None,
         gbp=bool(fields.gbp),
         uncut=fields.uncut is not False,
-        mtu=fields.mtu or 0,
         subnets=tuple(subnet for subnet in fields.subnets or () if subnet is not None),
     )
-    if not overlay.mtu and underlay_mtus is not None and overlay.transport == "socket":
+    mtu = fields.mtu
+    if mtu is None and underlay_mtus is not None and overlay.transport == "socket":
         mtu = mtu_of_ways(overlay, peers, previous, underlay_mtus, mistakes)
-        return None if mistakes.touch(_PATH) else replace(overlay, mtu=mtu), peers
-    return replace(overlay, mtu=overlay.mtu or _mtu(overlay, way_out.uplink, networks)), peers
+        if mistakes.touch(_PATH):
+            return None, peers
+    return replace(overlay, mtu=mtu or _mtu(overlay, way_out.uplink, networks)), peers
 
 
 def _writes_checksums(fields: OverlayFields, address: Address) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from control.cli.up import up
 from tests.agent.daemon import TAPESTRY
 
 
@@ -76,6 +77,23 @@ def test_a_right_file_can_be_shown_with_its_defaults(tmp_path: Path) -> None:
     document = json.loads(tapestry(tmp_path, "up", "--check", "--json").stdout)
     assert document["valid"] is True
     assert document["networks"][0]["mtu"] == 1500
+
+
+def test_a_check_on_a_machine_without_a_way_to_the_peers_says_so_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "control.host.underlay.underlay_mtus", lambda towards: ["Network is unreachable"] * len(towards)
+    )
+    path = tmp_path / "f.yaml"
+    path.write_text("overlay: {address: 192.0.2.1, peers: [{node: n, address: 192.0.2.2}]}\n")
+    up(path, check=True)
+    said = capsys.readouterr()
+    assert said.out == f"{path}: fine, 0 networks and 1 port\n"
+    assert said.err == (
+        f"{path}: overlay.mtu: there is no way to 192.0.2.2 from this machine (Network is unreachable): "
+        "MTUs are not held against it\n"
+    )
 
 
 @pytest.mark.parametrize(

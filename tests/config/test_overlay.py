@@ -119,6 +119,11 @@ def test_where_no_way_was_ever_known_it_is_a_mistake_and_with_others_a_warning()
     )
 
 
+def test_where_nobody_can_know_the_ways_the_networks_are_believed() -> None:
+    text = peers(NODE2).replace("vni", "mtu: 8950, vni")
+    assert load(text, underlay_mtus=lambda _: ()) == load(text)
+
+
 def test_a_written_mtu_is_believed_where_nobody_knows_the_underlays() -> None:
     text = RED.replace("vni", "mtu: 8950, vni") + "overlay: {address: 192.0.2.1}\n"
     configuration = load(text)
