@@ -12,7 +12,7 @@ from control.config.lines import read_json, read_yaml
 from control.config.mistakes import Mistakes, describe
 from control.config.networks import resolve_networks
 from control.config.notyet import refuse_not_yet
-from control.config.overlay import made_port, resolve_overlay, settle_networks
+from control.config.overlay import check_fed, made_port, resolve_overlay, settle_networks
 from control.config.parts import claim_parts
 from control.config.peers import Land, resolve_peers
 from control.config.resolve import Surroundings, resolve_ports
@@ -107,8 +107,9 @@ def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:
     for peer in around.fed:
         claims.add(peer)
     if overlay is not None:
+        check_fed(around.fed, overlay, mistakes)
         claim_parts(overlay, networks, complete, claims, mistakes)
-    land = Land(networks, complete, overlay, way_out.uplink)
+    land = Land(networks, complete, overlay, way_out.uplink, node)
     known_peers = resolve_peers(
         ((("overlay", "peers", n), peer) for n, peer in enumerate(peers)), land, claims, mistakes
     )

@@ -1,6 +1,6 @@
 """The ``overlay`` of the file -> the model's: this node's end of the tunnels, and what networks get from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from control.config.check import Networks
@@ -16,6 +16,7 @@ from control.model import (
     Address,
     Network,
     Overlay,
+    Peer,
     Port,
     Uplink,
     Vtep,
@@ -131,6 +132,16 @@ def _check_group(fields: OverlayFields, address: Address | None, mistakes: Mista
         mistakes.add(
             (*_PATH, "group_interface"), "no interface but the uplink in transport raw", fields.group_interface
         )
+
+
+def check_fed(peers: Iterable[Peer], overlay: Overlay, mistakes: Mistakes) -> None:
+    """Check that nodes which were fed while running can still be reached from the address that a new file has."""
+    for peer in peers:
+        found = f"{overlay.address}, and peer {peer.node}, which was fed, at {peer.address}"
+        if peer.address.version != overlay.address.version:
+            mistakes.add((*_PATH, "address"), f"an IPv{peer.address.version} address", found)
+        elif peer.address == overlay.address:
+            mistakes.add((*_PATH, "address"), "an address that no peer has", found)
 
 
 def _unusable(address: Address) -> str | None:

@@ -14,12 +14,13 @@ from control.overlay.claims import PeerClaims
 
 class Land(NamedTuple):
     """What peers are resolved in. ``all_networks`` is false when ``networks`` lacks one whose name is wrong;
-    ``overlay`` is None when it is wrong."""
+    ``overlay`` is None when it is wrong; ``node`` is this node's name."""
 
     networks: Networks
     all_networks: bool
     overlay: Overlay | None
     uplink: Uplink | None
+    node: str
 
 
 def resolve_peers(
@@ -69,7 +70,7 @@ def _land_of(configuration: Configuration, mistakes: Mistakes) -> Land:
         mistakes.add((), "an overlay to reach other nodes by", "none")
         mistakes.raise_any()
     networks = {network.name: network for network in configuration.networks}
-    return Land(networks, True, configuration.overlay, configuration.uplink)
+    return Land(networks, True, configuration.overlay, configuration.uplink, configuration.node)
 
 
 def read_endpoint(
@@ -101,6 +102,8 @@ def _read_peer(data: object, path: Path, land: Land, mistakes: Mistakes) -> Peer
     for index, name in enumerate(fields.networks or ()):
         if name is not None:
             _find_network(name, land, (*path, "networks", index), mistakes)
+    if fields.node == land.node:
+        mistakes.add((*path, "node"), "another node's name", f"{fields.node}, our own")
     if fields.address is not None:
         _check_vtep(fields.address, land, (*path, "address"), mistakes)
     via = None if mistakes.touch((*path, "address")) else fields.address

@@ -196,7 +196,8 @@ TAPS = "ports:\n" + "".join(f"- {{name: {name}, network: red, tap: {{netns: {nam
 def test_two_nodes_that_tell_their_parts_have_no_address_in_common() -> None:
     here = load(peers(NODE2, more=", subnets: [10.20.1.0/24, 'fd00:20:0:1::/64']") + TAPS)
     there = load(
-        peers(
+        "node: node2\n"
+        + peers(
             "{node: node1, address: 192.0.2.1, subnets: [10.20.1.0/24, 'fd00:20:0:1::/64']}",
             more=", subnets: [10.20.2.0/24, 'fd00:20:0:2::/64']",
         ).replace("{address: 192.0.2.1,", "{address: 192.0.2.2,")
@@ -322,6 +323,20 @@ def test_what_fed_peers_have_no_other_peer_can_have() -> None:
             "3: overlay.peers[0].subnets[0]: expected a subnet that overlaps no other peer's, "
             "found 10.20.2.0/24, which overlaps 10.20.2.0/24 of fed"
         ),
+    ]
+
+
+def test_a_new_file_must_still_reach_fed_peers() -> None:
+    fed = replace(overlay_of(peers(NODE2)).peers[0], node="fed", subnets=())
+    taken, other = "overlay: {address: 192.0.2.2}\n", "overlay: {address: '2001:db8::1'}\n"
+    assert mistakes(taken, fed=[fed]) == [
+        (
+            "1: overlay.address: expected an address that no peer has, "
+            "found 192.0.2.2, and peer fed, which was fed, at 192.0.2.2"
+        )
+    ]
+    assert mistakes(other, fed=[fed]) == [
+        "1: overlay.address: expected an IPv4 address, found 2001:db8::1, and peer fed, which was fed, at 192.0.2.2"
     ]
 
 

@@ -149,6 +149,10 @@ ROWS = {
         "3: overlay.peers[0].address: expected an IPv4 or IPv6 address such as 10.10.0.2 or fd00:10::2, found nothing",
         "4: overlay.peers[1]: expected a mapping, found the number 5",
     ),
+    "a peer that is this node": (
+        peers("{node: node1, address: 192.0.2.2}"),
+        "3: overlay.peers[0].node: expected another node's name, found node1, our own",
+    ),
     "peers at addresses that cannot be": (
         peers("{node: a, address: 192.0.2.1}", "{node: b, address: '2001:db8::1'}", "{node: c, address: 239.0.0.1}"),
         "3: overlay.peers[0].address: expected another node's address, found 192.0.2.1, our own",
