@@ -123,7 +123,7 @@ def test_killing_ends_those_that_are_meant(fabric: Fabric) -> None:
 
 def test_routes_say_where_they_lead_and_why(fabric: Fabric) -> None:
     routes = {route["to"]: route for route in routes_document(fabric)}
-    link = {"network": "red", "port": None, "via": None, "weight": 1}
+    link = {"network": "red", "port": None, "via": None, "weight": 1, "peer": None}
     assert routes["10.20.0.0/24"] == {"to": "10.20.0.0/24", "kind": "connected", "origin": "connected", "hops": [link]}
     assert (routes["10.10.0.1/32"]["kind"], routes["10.10.0.1/32"]["origin"]) == ("local", "local")
     assert routes["10.50.0.0/16"]["origin"] == "static"
@@ -132,7 +132,8 @@ def test_routes_say_where_they_lead_and_why(fabric: Fabric) -> None:
         ("10.10.0.8", 3),
     ]
     assert (routes["10.60.0.0/16"]["kind"], routes["10.60.0.0/16"]["hops"]) == ("blackhole", [])
-    assert routes["::/0"]["hops"] == [{"network": "uplink", "port": "wan", "via": "2001:db8::1", "weight": 1}]
+    out = {"network": "uplink", "port": "wan", "via": "2001:db8::1", "weight": 1, "peer": None}
+    assert routes["::/0"]["hops"] == [out]
 
 
 def test_neighbours_say_who_is_where(fabric: Fabric) -> None:

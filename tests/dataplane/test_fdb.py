@@ -28,6 +28,7 @@ from dataplane.fdb.tables import (
     COUNTED_EPOCHS,
     EMPTY,
     EPOCHS,
+    PLACES,
     PROBE_LIMIT,
     REMOVED,
     STATIC,
@@ -36,7 +37,6 @@ from dataplane.fdb.tables import (
     Fdb,
 )
 from dataplane.state import Capacities, create_state
-from dataplane.vector import MAX_PORTS
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel
@@ -109,7 +109,7 @@ class Table:
     def macs(self) -> Counter[int]:
         """Return how many MACs are counted at each port under its present epoch."""
         counts = self.state.fdb_head[0].macs
-        return +Counter({p: int(counts[self.epochs[p] % COUNTED_EPOCHS * MAX_PORTS + p]) for p in range(PORTS)})
+        return +Counter({p: int(counts[self.epochs[p] % COUNTED_EPOCHS * PLACES + p]) for p in range(PORTS)})
 
     def macs_by_hand(self) -> Counter[int]:
         """Return the same, counted entry by entry."""

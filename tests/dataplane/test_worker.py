@@ -220,7 +220,13 @@ def test_an_agent_may_die_and_the_next_finds_everything_while_frames_pass(stage:
                 "op": "handed_over",
                 "memory": True,
                 "ports": [
-                    {"index": stage.fabric.index_of(name), "kind": "tap", "receive": True, "options": {}}
+                    {
+                        "index": stage.fabric.index_of(name),
+                        "kind": "tap",
+                        "receive": True,
+                        "options": {},
+                        "descriptors": 1,
+                    }
                     for name in ("p1", "p2")
                 ],
                 "more": False,
