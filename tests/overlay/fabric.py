@@ -114,16 +114,10 @@ def own_uplink(node: Node) -> dict[str, Any]:
 
 @contextmanager
 def running(nodes: Sequence[FabricNode]) -> Iterator[None]:
-    """Run the daemons of all nodes; nothing of them is left afterwards.
-
-    The first is started alone, since it may have to compile what the others then find compiled.
-    """
-    first, *others = nodes
-    try:
-        first.start()
-        with ThreadPoolExecutor(len(nodes)) as pool:
-            list(pool.map(lambda node: node.start(), others))
-        yield
-    finally:
-        for node in nodes:
-            node.daemon.end_everything()
+    """Run the daemons of all nodes, started and ended together; nothing of them is left afterwards."""
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        try:
+            list(pool.map(FabricNode.start, nodes))
+            yield
+        finally:
+            list(pool.map(lambda node: node.daemon.end_everything(), nodes))
