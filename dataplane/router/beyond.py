@@ -13,9 +13,12 @@ from dataplane.forward.places import is_tunnel
 from dataplane.interfaces.tables import SPANS
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import load_u32_be, load_u64_be
+from dataplane.neighbour.arp import arp_target
+from dataplane.neighbour.tables import TARGET
 from dataplane.router.routes import first_hop
 from dataplane.router.view import interfaces_of, next_hops_of, overlay_of, remotes_of
 from dataplane.vector import EVERY_PEER, NO_PEER
+from dataplane.verdict import ORIGINATED
 from dataplane.wire import (
     ETHERNET_BYTES,
     IPV4_BYTES,
@@ -24,6 +27,7 @@ from dataplane.wire import (
     IPV6_BYTES,
     IPV6_DESTINATION,
     MAC_GROUP_BIT,
+    TYPE_ARP,
     TYPE_IPV4,
     TYPE_IPV6,
 )
@@ -80,6 +84,20 @@ def aim_requests(vector: Any, first: int, peer: int) -> None:
     if peer != NO_PEER:
         for k in range(first, vector.count):
             vector.remote[k] = peer
+
+
+@kernel
+def aim_questions(vector: Any, heads: Any, router: Any, first: int) -> None:
+    """Do so with what the router asks of all stations once more, by the addresses that it asks for."""
+    for k in range(first, vector.count):
+        is_asked_of_all = vector.verdict[k] == ORIGINATED and vector.destination_mac[k] & MAC_GROUP_BIT != 0
+        if not is_asked_of_all or overlay_of(router).vni_of_domain[vector.domain[k]] == 0:
+            continue
+        if vector.ether_type[k] == TYPE_ARP:
+            aim_frame(vector, router, k, _NONE, arp_target(vector, heads, k))
+        else:
+            at = np.int64(vector.head_at[k]) + ETHERNET_BYTES + IPV6_BYTES + TARGET
+            aim_frame(vector, router, k, load_u64_be(heads, at), load_u64_be(heads, at + 8))
 
 
 @expanded

@@ -14,7 +14,7 @@ from dataplane.jit import expanded, inlined, kernel
 from dataplane.memory import compare_and_swap, load_acquire
 from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.announcements import announce_router
-from dataplane.router.beyond import send_beyond
+from dataplane.router.beyond import aim_questions, send_beyond
 from dataplane.router.departure import send_again, send_own
 from dataplane.router.link import meet_arp, meet_discovery
 from dataplane.router.lookahead import look_again
@@ -47,7 +47,9 @@ def pass_time(vector: Any, arena: Any, switches: Any, router: Any) -> None:
 def run_timers(vector: Any, arena: Any, router: Any, cause: int) -> None:
     """Do what is due at the time of frame ``cause``: what it makes stands behind the vector's frames."""
     tick = tick_of(vector, cause)
+    first = vector.count
     run_neighbour_timers(neighbours_of(router), parking_of(router), interfaces_of(router), vector, arena, cause, tick)
+    aim_questions(vector, arena.heads, router, first)
     sweep_fragments(fragments_of(router), parking_of(router), tick)
 
 
