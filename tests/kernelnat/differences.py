@@ -23,20 +23,24 @@ class Difference:
 
 @dataclass
 class Memory:
-    """What has been before: which ends outside had a connection that was reset, or one that went differently here."""
+    """What has been before: which ends outside had a connection that was reset, or one that went differently here, and
+    which this router drew at random for an inside end that could not keep its port."""
 
     disturbed: set[object] = field(default_factory=set)
+    drawn: set[object] = field(default_factory=set)
 
-    def note(self, step: Step, differs: bool) -> None:
+    def note(self, step: Step, ours: Played, differs: bool) -> None:
         """Note a step."""
         if differs or "RST" in step.label:
-            self.disturbed.add(wanted_outside(step))
+            self.disturbed.add(end_outside(step, step.conversation.inside_port))
+        if not ours.keeps_port:
+            self.drawn.add(end_outside(step, ours.port))
 
 
-def wanted_outside(step: Step) -> object:
-    """Return what nobody else may have outside if the inside end is to keep its port."""
+def end_outside(step: Step, port: int) -> object:
+    """Return what nobody else may have outside if the inside end is to have this port there."""
     of = step.conversation
-    return of.protocol, of.inside_port, of.outside, of.outside_port
+    return of.protocol, port, of.outside, of.outside_port
 
 
 def is_not_judged(step: Step, theirs: Played, ours: Played, memory: Memory) -> bool:
@@ -72,8 +76,17 @@ def keeps_port_here(step: Step, theirs: Played, ours: Played, memory: Memory) ->
 
 
 def keeps_port_there(step: Step, theirs: Played, ours: Played, memory: Memory) -> bool:
+    return changes_port(step, theirs, ours, memory.disturbed)
+
+
+def was_drawn(step: Step, theirs: Played, ours: Played, memory: Memory) -> bool:
+    return changes_port(step, theirs, ours, memory.drawn)
+
+
+def changes_port(step: Step, theirs: Played, ours: Played, taken: set[object]) -> bool:
+    """Return whether the port is another only here, and the inside end's own is among those taken."""
     differs = theirs.keeps_port and not ours.keeps_port
-    return theirs.seen == ours.seen and differs and wanted_outside(step) in memory.disturbed
+    return theirs.seen == ours.seen and differs and end_outside(step, step.conversation.inside_port) in taken
 
 
 DIFFERENCES = [
@@ -121,6 +134,12 @@ DIFFERENCES = [
         "Linux would call invalid. Meanwhile another host gets another port.",
         keeps_port_there,
     ),
+    Difference(
+        "ports are drawn at random",
+        "Both give a port drawn at random to an inside end that cannot keep its own. The one drawn here may be what a "
+        "later conversation with the same destination would have kept.",
+        was_drawn,
+    ),
 ]
 
 
@@ -147,7 +166,7 @@ def compare(
         number = step.conversation.number
         is_alike = one.seen == other.seen and (one.keeps_port == other.keeps_port or number in other_port)
         if is_alike:
-            memory.note(step, differs=False)
+            memory.note(step, other, differs=False)
             result.alike += 1
             continue
         name = next((each.name for each in differences if each.explains(step, one, other, memory)), None)
@@ -155,7 +174,7 @@ def compare(
             result.unexplained.append(describe(step, one, other))
         else:
             result.explained[name] += 1
-        memory.note(step, differs=True)
+        memory.note(step, other, differs=True)
         if one.keeps_port != other.keeps_port:
             other_port.add(number)
     return result

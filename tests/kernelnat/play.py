@@ -26,11 +26,12 @@ class Router(Protocol):
 class Played:
     """What came of a step: what was seen, and whether the inside end's port is its own outside.
 
-    ``sent`` is what is to be seen if the router lets all of it through.
+    ``port`` is the one that it has there; ``sent`` is what is to be seen if the router lets all of it through.
     """
 
     seen: tuple[Seen, ...]
     keeps_port: bool
+    port: int = field(compare=False)
     sent: tuple[Seen, ...] = field(compare=False)
 
     @property
@@ -61,7 +62,7 @@ def play_step(router: Router, step: Step, mapped: dict[int, int]) -> Played:
     seen = tuple(each for side in Side for each in look(side, packets[side], ends))
     other = Side.OUTSIDE if step.side is Side.INSIDE else Side.INSIDE
     sent = look(other, [with_hops(packet, packet[8 if packet[0] >> 4 == 4 else 7] - 1) for packet in frames], ends)
-    return Played(seen, ends.mapped == of.inside_port, tuple(sent))
+    return Played(seen, ends.mapped == of.inside_port, ends.mapped, tuple(sent))
 
 
 def outside_port(step: Step, side: Side, packet: bytes) -> int | None:
