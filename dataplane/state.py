@@ -1,7 +1,8 @@
 """All tables of one node, and the view of them that a worker takes for one burst.
 
-Who writes what: the agent writes ``admit``, ``fdb_rules``, ``forward``, ``interfaces``, ``overlay`` (each in two
-copies, see ``generation/``), ``switches``, and in place routes, next hops (``route/tables.py``) and ``remotes``;
+Who writes what: the agent writes ``admit``, ``fdb_rules``, ``forward``, ``interfaces``, ``overlay``, ``policy`` (each
+in two copies, see ``generation/``), ``switches``, and in place routes, next hops (``route/tables.py``), ``remotes`` and
+what else there is of policy (``policy/tables.py``);
 workers write the FDB, the flows, ``storms`` (of the ports they receive on) and their own counters; ``switches.link``
 is set by the agent, and cleared by a worker that finds a device gone.
 """
@@ -44,6 +45,20 @@ from dataplane.neighbour.tables import (
 )
 from dataplane.parking.tables import PARKED_BYTES, PARKING_HEAD_DTYPE, PLACE_DTYPE
 from dataplane.parking.tables import PLACES as PARKING_PLACES
+from dataplane.policy.tables import (
+    CELLS,
+    END_DTYPE,
+    ENDS,
+    HITS_DTYPE,
+    LIST_DTYPE,
+    LISTS,
+    POLICY_DTYPE,
+    POLICY_HEAD_DTYPE,
+    ROW_DTYPE,
+    ROWS,
+    STEPS,
+    initialize_policy,
+)
 from dataplane.route.hops.tables import NEXTHOP_DTYPE, PLACES
 from dataplane.route.tables import IPV4_BITS, IPV6_BITS, ROOT_SLOTS, units_for
 from dataplane.router.tables import CLOCK_DTYPE, ERRORS_DTYPE, ROUTER_ARRAYS, ROUTER_DTYPE, WAY_DTYPE
@@ -117,6 +132,18 @@ class State(NamedTuple):
     fragment_head: Any
     fragment_words: Any
     fragment_entries: Any
+    policy: Any
+    policy_head: Any
+    policy_ends: Any
+    policy_rows: Any
+    policy_cells: Any
+    policy_lists: Any
+    policy_steps: Any
+    policy_fib4_root: Any
+    policy_fib4_units: Any
+    policy_fib6_root: Any
+    policy_fib6_units: Any
+    policy_hits: Any
     errors: Any
     clock: Any
     ways: Any
@@ -160,6 +187,7 @@ def sections(parameters: dict[str, int]) -> Sections:
         **router_sections(parameters),
         **conversation_sections(parameters),
         **waiting_sections(parameters),
+        **policy_sections(workers),
         "errors": (ERRORS_DTYPE, (1,)),
         "clock": (CLOCK_DTYPE, (1,)),
         "ways": (WAY_DTYPE, (workers,)),
@@ -180,6 +208,25 @@ def router_sections(parameters: dict[str, int]) -> Sections:
         "hops": (NEXTHOP_DTYPE, (NEXT_HOPS,)),
         "hop_groups": (word, (HOP_GROUPS,)),
         "hop_spreads": (word, (HOP_SPREADS, PLACES)),
+    }
+
+
+def policy_sections(workers: int) -> Sections:
+    """Return the arrays of policy."""
+    word, unit = np.dtype(np.uint32), np.dtype(np.uint64)
+    return {
+        "policy": (POLICY_DTYPE, (COPIES,)),
+        "policy_head": (POLICY_HEAD_DTYPE, (1,)),
+        "policy_ends": (END_DTYPE, (ENDS,)),
+        "policy_rows": (ROW_DTYPE, (ROWS,)),
+        "policy_cells": (unit, (CELLS,)),
+        "policy_lists": (LIST_DTYPE, (LISTS,)),
+        "policy_steps": (unit, (STEPS,)),
+        "policy_fib4_root": (word, (ROOT_SLOTS,)),
+        "policy_fib4_units": (unit, (units_for(ENDS, IPV4_BITS),)),
+        "policy_fib6_root": (word, (ROOT_SLOTS,)),
+        "policy_fib6_units": (unit, (units_for(ENDS, IPV6_BITS),)),
+        "policy_hits": (HITS_DTYPE, (workers,)),
     }
 
 
@@ -237,6 +284,7 @@ def create_state(capacities: Capacities, workers: int, shared: bool, seed: int |
     initialize_flows(arrays["mapping_head"][0], capacities.flows, random)
     initialize_nat(arrays["nat_draws"], random)
     initialize_remotes(arrays["remotes"][0], random)
+    initialize_policy(arrays["policy_head"][0], random)
     initialize_neighbours(arrays["neighbour_head"][0], capacities.neighbours, random)
     initialize_fragments(arrays["fragment_head"][0], capacities.fragments, 0, random)
     return view_state(arrays, workers), region

@@ -102,6 +102,10 @@ VECTOR_DTYPE: Final = np.dtype(
         ("errand", *column("u1")),
         ("interface", *column("u2")),
         ("route_group", *column("u4")),
+        # What policies have said of it (``policy/tables.py``): of its source's egress, of its destination's ingress; 0
+        # where none was asked about this very frame.
+        ("egress_judgement", *column("u4")),
+        ("ingress_judgement", *column("u4")),
         # Scratch that one stage leaves for its own second pass.
         ("source_bucket", *column("u4")),
         ("destination_bucket", *column("u4")),

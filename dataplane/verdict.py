@@ -76,6 +76,8 @@ UNKNOWN_PEER: Final = 43
 UNKNOWN_VNI: Final = 44
 INNER_VLAN: Final = 45
 ECN_CONFLICT: Final = 46
+POLICY_DENIED: Final = 47
+POLICY_UNREADABLE: Final = 48
 
 DROP_REASONS: Final = (
     DropReason(RUNT, "runt", "shorter than an Ethernet header (14 bytes)"),
@@ -132,6 +134,10 @@ DROP_REASONS: Final = (
     DropReason(UNKNOWN_VNI, "unknown_vni", "of a VNI of no network that is here and that the peer takes part in"),
     DropReason(INNER_VLAN, "inner_vlan", "carries a VLAN tag through an overlay that discards them (RFC 7348 6.1)"),
     DropReason(ECN_CONFLICT, "ecn_conflict", "congestion was met by a packet that cannot tell of it (RFC 6040)"),
+    DropReason(POLICY_DENIED, "policy_denied", "a policy denies it, or isolates one of its ends and allows it nowhere"),
+    DropReason(
+        POLICY_UNREADABLE, "policy_unreadable", "to or from what a policy isolates, and of a kind that none can allow"
+    ),
 )
 
 REASON_NAMES: Final = {reason.number: reason.name for reason in DROP_REASONS}

@@ -58,6 +58,8 @@ GIVEN = {
     44: "unknown_vni",
     45: "inner_vlan",
     46: "ecn_conflict",
+    47: "policy_denied",
+    48: "policy_unreadable",
 }
 """Numbers that were given. Lines are added here; none is changed or taken out."""
 

@@ -143,6 +143,7 @@ def write_half(half: Any, key: Any) -> None:
     half.packets = 0
     half.bytes = 0
     half.max_ack = 0
+    half.judgement = 0
 
 
 @inlined
@@ -151,6 +152,7 @@ def write_state(record: Any, now: int, timeout: int) -> None:
     record.state = 0
     record.traits = 0
     record.refreshed = 0
+    record.judged = 0
     record.created = now
     expire_at(record, now, timeout)
     for direction in range(2):

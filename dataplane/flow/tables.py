@@ -64,7 +64,8 @@ HALF_DTYPE: Final = np.dtype(
         ("key", TUPLE_DTYPE),
         ("packets", "u8"),
         ("bytes", "u8"),
-        ("reserved", "u4"),
+        # What policy said: of the egress of who began the flow, of the ingress of the other (``policy/tables.py``).
+        ("judgement", "u4"),
         # The highest TCP acknowledgement that packets of the direction have carried.
         ("max_ack", "u4"),
     ],
@@ -94,7 +95,7 @@ FLOW_DTYPE: Final = np.dtype(
         ("expires", "u4"),
         ("created", "u4"),
         ("status", "u4", (1,)),
-        ("padding", "u4"),
+        ("judged", "u4"),
         ("refreshed", "u4"),
         ("freed_turn", "u8"),
         ("windows", WINDOW_DTYPE, (2,)),
@@ -103,7 +104,8 @@ FLOW_DTYPE: Final = np.dtype(
     align=True,
 )
 """``expires`` and ``created`` are ticks (``fdb/tables.py``); an array can be changed atomically. ``refreshed`` says
-when a packet of the flow last kept its sender's mapping alive (``nat/mapping.py``)."""
+when a packet of the flow last kept its sender's mapping alive (``nat/mapping.py``), ``judged`` under which of the
+policy's stamps it was let pass, 0 if nobody has asked."""
 
 ORIGINAL: Final = 0
 REPLY: Final = 1
@@ -122,6 +124,8 @@ PICKED_UP: Final = 4
 """A trait of TCP connections and SCTP associations whose beginning was not seen, so that little is known to check."""
 FINISHED: Final = 8
 """A trait of TCP connections, shifted by the direction: its FIN has been seen."""
+BEGUN_BY_NODE: Final = 32
+"""A trait of what the node itself began: no policy is asked about its destination."""
 
 # What a packet does to its flow (``states.py``).
 TRACKED: Final = 0

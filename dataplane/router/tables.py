@@ -35,13 +35,16 @@ WAY_DTYPE: Final = np.dtype(
         ("half", "i8"),
         ("standing", "u1"),
         ("is_redirected", "u1"),
+        ("egress", "u4"),
+        ("ingress", "u4"),
         ("destination_high", "u8"),
         ("destination_low", "u8"),
     ],
     align=True,
 )
 """What is found out about the packet at hand: its flow's half if it is KNOWN or RELATED, whether its destination is
-being translated, and to what."""
+being translated, and to what; and what policy says of it: the judgements (``policy/tables.py``) of its source's egress
+and its destination's ingress, 0 where nobody's policy was asked."""
 
 ERRORS_DTYPE: Final = np.dtype([("due_ns", "u8", (MAX_PORTS, 1))], align=True)
 """What limits ICMP errors: for each port that they go to, when its bucket will be full again."""
@@ -55,9 +58,9 @@ free. ``announced`` stands for the interfaces and links that the router has told
 has come to interface ``next_announced``, 0 when it is through."""
 
 
-COPIED: Final = ("interfaces", "flow_rules", "nat_rules", "neighbour_rules", "overlay")
+COPIED: Final = ("interfaces", "flow_rules", "nat_rules", "neighbour_rules", "overlay", "policy")
 """Arrays of which the copy in force counts."""
-OF_WORKER: Final = ("nat_draws", "nat_scratch", "ways", "quotes")
+OF_WORKER: Final = ("nat_draws", "nat_scratch", "ways", "quotes", "policy_hits")
 """Arrays that have a record for each worker."""
 SHARED: Final = (
     *("fib4_root", "fib4_units", "fib6_root", "fib6_units", "hops", "hop_groups", "hop_spreads"),
@@ -65,6 +68,8 @@ SHARED: Final = (
     *("mapping_head", "mapping_buckets", "mapping_ring", "mapping_records"),
     *("neighbour_head", "neighbour_buckets", "neighbour_void", "parking_head", "parking_places", "parking_tails"),
     *("fragment_head", "fragment_words", "fragment_entries", "errors", "clock", "remotes"),
+    *("policy_head", "policy_ends", "policy_rows", "policy_cells", "policy_lists", "policy_steps"),
+    *("policy_fib4_root", "policy_fib4_units", "policy_fib6_root", "policy_fib6_units"),
 )
 ROUTER_ARRAYS: Final = (*COPIED, *OF_WORKER, *SHARED)
 

@@ -21,6 +21,15 @@ from dataplane.jit import expanded
 from dataplane.memory import record_at, records_at
 from dataplane.neighbour.tables import NEIGHBOUR_BUCKET_DTYPE, NEIGHBOUR_HEAD_DTYPE, NEIGHBOUR_RULES_DTYPE, Neighbours
 from dataplane.parking.tables import PARKING_HEAD_DTYPE, PLACE_DTYPE, Parking
+from dataplane.policy.tables import (
+    END_DTYPE,
+    HITS_DTYPE,
+    LIST_DTYPE,
+    POLICY_DTYPE,
+    POLICY_HEAD_DTYPE,
+    ROW_DTYPE,
+    Policy,
+)
 from dataplane.route.hops.tables import NEXTHOP_DTYPE
 from dataplane.route.tables import Fib
 from dataplane.router.tables import CLOCK_DTYPE, ERRORS_DTYPE, WAY_DTYPE
@@ -41,6 +50,8 @@ _CONVERSATION = np.uint64(CONVERSATION_DTYPE.itemsize)
 _WAY = np.uint64(WAY_DTYPE.itemsize)
 _QUOTE = np.uint64(QUOTE_DTYPE.itemsize)
 _OVERLAY = np.uint64(OVERLAY_DTYPE.itemsize)
+_POLICY = np.uint64(POLICY_DTYPE.itemsize)
+_HITS = np.uint64(HITS_DTYPE.itemsize)
 
 
 @expanded
@@ -179,6 +190,29 @@ def overlay_of(router: Any) -> Any:
 def remotes_of(router: Any) -> Any:
     """Return what is known of other nodes (the record of ``REMOTES_DTYPE``)."""
     return record_at(router.remotes, REMOTES_DTYPE)
+
+
+@expanded
+def policy_of(router: Any) -> Any:
+    """Return policy as the worker sees it (``Policy``)."""
+    return Policy(
+        record_at(router.policy + router.in_force * _POLICY, POLICY_DTYPE),
+        record_at(router.policy_head, POLICY_HEAD_DTYPE),
+        records_at(router.policy_ends, router.policy_ends_count, END_DTYPE),
+        records_at(router.policy_rows, router.policy_rows_count, ROW_DTYPE),
+        records_at(router.policy_cells, router.policy_cells_count, _U8),
+        records_at(router.policy_lists, router.policy_lists_count, LIST_DTYPE),
+        records_at(router.policy_steps, router.policy_steps_count, _U8),
+        Fib(
+            records_at(router.policy_fib4_root, router.policy_fib4_root_count, _U4),
+            records_at(router.policy_fib4_units, router.policy_fib4_units_count, _U8),
+        ),
+        Fib(
+            records_at(router.policy_fib6_root, router.policy_fib6_root_count, _U4),
+            records_at(router.policy_fib6_units, router.policy_fib6_units_count, _U8),
+        ),
+        record_at(router.policy_hits + router.worker * _HITS, HITS_DTYPE),
+    )
 
 
 @expanded
