@@ -89,6 +89,9 @@ ORDERS: Final = 1 << 20
 PROTOCOL_SHIFT: Final = 16
 """A step's start is ``protocol << 16 | port``, the port 0 for what has none."""
 
+NOT_WRITTEN: Final = VERDICT_MASK & ~((ACTION_MASK << ACTION_SHIFT) | RULE_MASK)
+"""The verdict of a row that has no list: it denies, after all others and by no rule."""
+
 DENY: Final = 0
 ALLOW: Final = 1
 AUDIT: Final = 2
@@ -98,11 +101,14 @@ ROW_SHIFT: Final = np.uint64(50)
 BLOCK_BIT: Final = np.uint64(1 << 49)
 NUMBER_SHIFT: Final = np.uint64(32)
 LIST_MASK: Final = np.uint64((1 << 32) - 1)
+SPREAD: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""An odd number (the golden ratio's fraction). Numbers that count up are multiplied by it, and folded, before they are
+multiplied by the secret: else some secrets would gather them in few buckets."""
 EMPTY: Final = np.uint64(0)
 REMOVED: Final = np.uint64(LIST_MASK)
 """A cell of row 0, which nobody is judged by: here was one, and others may be behind it."""
 PROBE_LIMIT: Final = 16
-"""Buckets that a cell lies from its home at most."""
+"""Buckets in which a cell is looked for, from its home on."""
 
 HITS_DTYPE: Final = np.dtype([("packets", "u8", (RULES,))])
 """Of each worker: how many packets each rule has decided, the first ones of conversations and those denied."""

@@ -1,13 +1,13 @@
-"""Room for a trie's blocks: which units are in use, which are free, and which wait until nobody reads them."""
+"""Room for blocks of units: which units are in use, which are free, and which wait until nobody reads them."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from dataplane.route.tables import FANOUT
 
 LARGEST: Final = 1 + FANOUT // 2
-"""The units of a block with 64 runs."""
+"""The units of a trie's block with 64 runs."""
 
 
 class TableFullError(Exception):
@@ -27,17 +27,21 @@ class Grace(Protocol):
 class BlockPool:
     """Hands out runs of units: of a size in use before if there are any, else from large extents of free units."""
 
-    def __init__(self, units: int, grace: Grace, in_use: Sequence[tuple[int, int]] = ()) -> None:
-        """``in_use``: blocks (first unit, size) of a former owner. What it had given up, a worker may still read."""
+    def __init__(
+        self, units: int, grace: Grace, in_use: Sequence[tuple[int, int]] = (), largest: int = LARGEST
+    ) -> None:
+        """``in_use``: blocks (first unit, size) of a former owner. What it had given up, a worker may still read.
+        ``largest``: the most units that a block has."""
         self.units = units
         self.grace = grace
+        self.largest = largest
         self.extents: list[tuple[int, int]] = []
-        self.free: list[list[int]] = [[] for _ in range(LARGEST + 1)]
+        self.free: defaultdict[int, list[int]] = defaultdict(list)
         self.waiting: deque[tuple[int, list[tuple[int, int]]]] = deque()
         self.retire(self._between([(at, at + size) for at, size in in_use]))
 
     def allocate(self, size: int) -> int:
-        """Return the first of ``size`` units, at most LARGEST; TableFullError if there are none."""
+        """Return the first of ``size`` units; TableFullError if there are none in one piece."""
         self.reclaim()
         at = self._take(size)
         if at is None:
@@ -57,17 +61,17 @@ class BlockPool:
                 self.extents.append((at + size, end))
                 return at
             self.release(at, end - at)
-        for larger in range(size + 1, LARGEST + 1):
-            if self.free[larger]:
-                at = self.free[larger].pop()
-                self.release(at + size, larger - size)
-                return at
-        return None
+        larger = min((other for other, blocks in self.free.items() if other > size and blocks), default=None)
+        if larger is None:
+            return None
+        at = self.free[larger].pop()
+        self.release(at + size, larger - size)
+        return at
 
     def _merge(self) -> None:
         """Make large pieces of free ones that adjoin."""
-        pieces = sorted((at, size) for size, blocks in enumerate(self.free) for at in blocks)
-        self.free = [[] for _ in range(LARGEST + 1)]
+        pieces = sorted((at, size) for size, blocks in self.free.items() for at in blocks)
+        self.free.clear()
         begin = end = 0
         for at, size in [*pieces, (self.units, 0)]:
             if at != end:
@@ -78,7 +82,7 @@ class BlockPool:
 
     def _keep_free(self, at: int, size: int) -> None:
         """Keep a free piece of any size."""
-        if size > LARGEST:
+        if size > self.largest:
             self.extents.append((at, at + size))
         else:
             self.release(at, size)
@@ -97,7 +101,7 @@ class BlockPool:
         self.extents.append((at + size, end))
 
     def release(self, at: int, size: int) -> None:
-        """Take back up to LARGEST units that no word has led to, or does any more."""
+        """Take back units that no word has led to, or does any more; no more than a block has."""
         if size:
             self.free[size].append(at)
 
@@ -109,7 +113,7 @@ class BlockPool:
     def retire_all_but(self, at: int, size: int) -> None:
         """Take back everything but one piece, and what is free anyway, when the period of grace is over."""
         retired = self._between([*self.extents, (at, at + size)])
-        self.free = [[] for _ in range(LARGEST + 1)]
+        self.free.clear()
         self.waiting.clear()
         self.retire(retired)
 
@@ -132,7 +136,7 @@ class BlockPool:
     def in_use(self) -> int:
         """Return how many units are in use or wait to be free."""
         self.reclaim()
-        free = sum(size * len(blocks) for size, blocks in enumerate(self.free))
+        free = sum(size * len(blocks) for size, blocks in self.free.items())
         return self.units - free - sum(end - at for at, end in self.extents)
 
 

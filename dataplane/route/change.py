@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from dataplane.route.blocks import BlockPool, units_of
-from dataplane.route.tables import FANOUT, LENGTH_MASK, LENGTH_SHIFT, NODE, ROOT_BITS, STRIDE, Fib
+from dataplane.route.tables import FANOUT, GROUP_MASK, LENGTH_MASK, LENGTH_SHIFT, NODE, ROOT_BITS, STRIDE, Fib
 
 _REF: Final = NODE - 1
 
@@ -155,3 +155,13 @@ def blocks_in_use(fib: Fib) -> list[tuple[int, int]]:
         found += list(zip(refs.tolist(), sizes.tolist(), strict=True))
         refs = refs_among(words[places_of_runs(fib, refs)])
     return found
+
+
+def groups_in_use(fib: Fib) -> Any:
+    """Return the groups (uint32, each once) that are the answer for some address."""
+    words = fib.root
+    found = []
+    while len(words):
+        found.append(np.unique(words[words < NODE] & np.uint32(GROUP_MASK)))
+        words = fib.units.view(np.uint32)[places_of_runs(fib, refs_among(words))]
+    return np.unique(np.concatenate(found))

@@ -34,24 +34,36 @@ class Numbers:
         self.what = what
         self.grace = grace
         self.free: list[int] = []
-        self.waiting: deque[tuple[int, int]] = deque()
-        for number in sorted(set(range(first, self.next)) - in_use):
-            self.retire(number)
+        self.waiting: deque[tuple[int, list[int]]] = deque()
+        self.retire_all(sorted(set(range(first, self.next)) - in_use))
 
     def take(self) -> int:
         """Return a free number; TableFullError if there is none."""
+        return self.take_all(1)[0]
+
+    def take_all(self, count: int) -> list[int]:
+        """Return ``count`` free numbers; TableFullError, and none is taken, if there are fewer."""
         while self.waiting and self.grace.is_over(self.waiting[0][0]):
-            self.free.append(self.waiting.popleft()[1])
-        if self.free:
-            return self.free.pop()
-        if self.next == self.end:
+            self.free += self.waiting.popleft()[1]
+        used_again = min(count, len(self.free))
+        first, self.next = self.next, self.next + count - used_again
+        if self.next > self.end:
+            self.next = first
             raise TableFullError(f"all {self.end:,} {self.what} are in use")
-        self.next += 1
-        return self.next - 1
+        return [self.free.pop() for _ in range(used_again)] + list(range(first, self.next))
 
     def retire(self, number: int) -> None:
         """Take a number back that nothing names any more."""
-        self.waiting.append((self.grace.begin(), number))
+        self.retire_all([number])
+
+    def retire_all(self, numbers: list[int]) -> None:
+        """Take numbers back that nothing names any more."""
+        if numbers:
+            self.waiting.append((self.grace.begin(), numbers))
+
+    def give_back(self, numbers: list[int]) -> None:
+        """Take numbers back that nobody can be reading any more."""
+        self.free += numbers
 
 
 class NextHopWriter:

@@ -1,0 +1,82 @@
+"""What policies say of the packet at hand. ``dataplane/policy/tables.py`` has the theory of operation."""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.jit import inlined, kernel
+from dataplane.policy.kernels import count_hit, is_denied, judge, prefetch_cell, stamp_in_force
+from dataplane.policy.tables import JUDGEMENT_MASK, OF_NODE
+from dataplane.router.routes import find_group
+from dataplane.router.view import policy_of, way_of
+
+
+@inlined
+def policy_is_on(router: Any) -> bool:
+    """Whether conversations are judged."""
+    return policy_of(router).rules.is_on != 0
+
+
+@inlined
+def policy_stamp(router: Any) -> Any:
+    """Return the stamp (uint32, never 0) of the policies in force: read before what is to be judged by them."""
+    return stamp_in_force(policy_of(router))
+
+
+@inlined
+def end_of_port(router: Any, port: Any) -> Any:
+    """Return the end (int64) of what is behind a port, 0 if that is no endpoint."""
+    return np.int64(policy_of(router).rules.end_of_port[port])
+
+
+@kernel
+def find_end(router: Any, high: Any, low: Any) -> Any:
+    """Return the end (int64) of an address, as columns hold it; 0 if nothing is known of it."""
+    policy = policy_of(router)
+    return np.int64(find_group(policy.fib4, policy.fib6, high, low))
+
+
+@kernel
+def judge_row(router: Any, row: Any, other: Any, key: Any) -> Any:
+    """Return the verdict (uint64, 40 bits) of a row other than 0 on an end, for a ``policy_key``."""
+    return judge(policy_of(router), row, other, key)
+
+
+@kernel
+def judge_ends(router: Any, source: Any, destination: Any, key: Any, from_node: Any) -> bool:
+    """Whether what has the end ``source`` may talk to ``destination``, for a ``policy_key``.
+
+    Writes the way's egress and ingress: the judgements (uint32) of the source's and of the destination's policies, 0
+    where none was asked. What comes ``from_node`` needs leave from no destination here. Each rule counts a hit.
+    """
+    way, policy = way_of(router), policy_of(router)
+    way.egress = np.uint32(0)
+    way.ingress = np.uint32(0)
+    if source == destination and source != 0:
+        return True
+    row = np.int64(policy.ends[source].egress)
+    if row != 0:
+        verdict = judge_row(router, row, destination, key)
+        count_hit(policy, verdict)
+        way.egress = np.uint32(verdict & JUDGEMENT_MASK)
+        if is_denied(verdict):
+            return False
+    row = np.int64(policy.ends[destination].ingress)
+    if row == 0 or from_node or policy.ends[source].traits & np.uint32(OF_NODE) != 0:
+        return True
+    verdict = judge_row(router, row, source, key)
+    count_hit(policy, verdict)
+    way.ingress = np.uint32(verdict & JUDGEMENT_MASK)
+    return not is_denied(verdict)
+
+
+@inlined
+def prefetch_verdicts(router: Any, source: Any, destination: Any) -> None:
+    """Ask the caches for the cells by which two ends will be judged, if they are isolated."""
+    policy = policy_of(router)
+    row = np.int64(policy.ends[source].egress)
+    if row != 0:
+        prefetch_cell(policy, row, policy.ends[destination].labels, False)
+    row = np.int64(policy.ends[destination].ingress)
+    if row != 0:
+        prefetch_cell(policy, row, policy.ends[source].labels, False)
