@@ -16,7 +16,7 @@ from dataplane.memory import local_record
 from dataplane.neighbour.entries import note_neighbour_tick
 from dataplane.router.kernels import decide_frame, is_later, pass_time, run_timers, tick_of
 from dataplane.router.lookahead import look_ahead
-from dataplane.router.view import clock_of, neighbours_of
+from dataplane.router.view import clock_of, log_of, neighbours_of
 from dataplane.verdict import FORWARD
 from encap.tunnel.send import is_wrapped_here, wrap_queued
 from encap.tunnel.tables import WAYS_DTYPE
@@ -33,6 +33,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: A
     """
     worker: Any = np.int64(router.worker)
     note_neighbour_tick(neighbours_of(router).head, worker, tick_of(vector, 0))
+    log_of(router).now_ns[0] = vector.timestamp_ns[0]
     prefetch_buckets(vector, tables.fdb)
     look_ahead(vector, arena.heads, router)
     if vector.received == 0:

@@ -25,6 +25,7 @@ from dataplane.flow.tables import (
     record_count,
     ring_cells,
 )
+from dataplane.flowlog.tables import FLOW_LOG_DTYPE
 from dataplane.forward.tables import FORWARD_DTYPE
 from dataplane.fragment.tables import (
     FRAGMENT_ENTRY_DTYPE,
@@ -115,6 +116,7 @@ class State(NamedTuple):
     flow_ring: Any
     flow_records: Any
     flow_rules: Any
+    flow_logs: Any
     mapping_head: Any
     mapping_buckets: Any
     mapping_ring: Any
@@ -236,6 +238,7 @@ def conversation_sections(parameters: dict[str, int]) -> Sections:
     return {
         **flow_sections("flow", flows),
         "flow_rules": (FLOW_RULES_DTYPE, (COPIES,)),
+        "flow_logs": (FLOW_LOG_DTYPE, (workers,)),
         **flow_sections("mapping", flows),
         "nat_rules": (NAT_RULES_DTYPE, (COPIES,)),
         "nat_draws": (NAT_DRAWS_DTYPE, (workers,)),

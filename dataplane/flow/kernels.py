@@ -23,6 +23,7 @@ from dataplane.flow.tables import (
     TABLE_FULL,
     TENTATIVE,
 )
+from dataplane.flowlog.kernels import log_closed
 from dataplane.jit import inlined, kernel
 from dataplane.memory import compare_and_swap, fetch_add, load_acquire, store_release
 
@@ -223,6 +224,8 @@ def take_out(flows: Any, flow: int, status: int) -> bool:
     """Take out a flow that is of this status, if nobody else does."""
     if not compare_and_swap(flows.records[flow].status, 0, status, DYING):
         return False
+    if flows.head.observed[0] != 0 and status == LIVE:
+        log_closed(flows.log, flow, flows.records[flow])
     unlink_flow(flows, flow)
     give_back(flows, flow)
     fetch_add(flows.head.flows, 0, _MINUS_ONE)

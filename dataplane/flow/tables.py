@@ -210,7 +210,8 @@ FLOW_HEAD_DTYPE: Final = np.dtype(
         ("index_bits", "u8"),
         ("ring_bits", "u8"),
         ("flow_limit", "u8"),
-        ("reserved", "u8", (7,)),
+        ("observed", "u8", (1,)),
+        ("reserved", "u8", (6,)),
         # What follows is written by workers, each word in a line of its own or with those written together.
         ("flows", "u8", (8,)),
         ("unused", "u8", (8,)),
@@ -223,18 +224,20 @@ FLOW_HEAD_DTYPE: Final = np.dtype(
     align=True,
 )
 """The first element of each array counts, the others keep its line free: ``flows`` there are, ``unused`` is the first
-record never used, ``hand`` is where to search next; a worker's ``noted_turn`` is at ``worker * 8``."""
+record never used, ``hand`` is where to search next; a worker's ``noted_turn`` is at ``worker * 8``. ``observed`` is the
+agent's: not 0 while somebody wants to know what begins and ends (``flowlog/``)."""
 
 
 class Flows(NamedTuple):
     """The flow table: head record, index (recarray of ``FLOW_BUCKET_DTYPE``), ring of free records (u8), records
-    (recarray of ``FLOW_DTYPE``), and the records' words (u8), for prefetching."""
+    (recarray of ``FLOW_DTYPE``), the records' words (u8), for prefetching, and the worker's log (``flowlog/``)."""
 
     head: Any
     buckets: Any
     ring: Any
     records: Any
     words: Any
+    log: Any
 
 
 def index_buckets(flow_limit: int) -> int:
@@ -255,9 +258,9 @@ def ring_cells(flow_limit: int) -> int:
     return 1 << record_count(flow_limit).bit_length()
 
 
-def view_flows(head: Any, buckets: Any, ring: Any, records: Any) -> Flows:
-    """Return the table over its memory; ``head`` is its record, ``records`` is contiguous."""
-    return Flows(head, buckets, ring, records, records.view(np.ndarray).view(np.uint64))
+def view_flows(head: Any, buckets: Any, ring: Any, records: Any, log: Any) -> Flows:
+    """Return the table over its memory; ``head`` and ``log`` are records, ``records`` is contiguous."""
+    return Flows(head, buckets, ring, records, records.view(np.ndarray).view(np.uint64), log)
 
 
 def initialize_flows(head: Any, flow_limit: int, random: np.random.Generator) -> None:

@@ -16,6 +16,7 @@ from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.announcements import announce_router
 from dataplane.router.beyond import aim_questions, send_beyond
 from dataplane.router.departure import send_again, send_own
+from dataplane.router.events import tell_frame
 from dataplane.router.link import meet_arp, meet_discovery
 from dataplane.router.lookahead import look_again
 from dataplane.router.packets import route_packet
@@ -27,7 +28,7 @@ from dataplane.router.tables import (
     NOT_ROUTABLE_ERRAND,
     PACKET_ERRAND,
 )
-from dataplane.router.view import clock_of, fragments_of, interfaces_of, neighbours_of, parking_of
+from dataplane.router.view import clock_of, flow_head_of, fragments_of, interfaces_of, neighbours_of, parking_of
 from dataplane.vector import NO_PEER
 from dataplane.verdict import CONSUME, MALFORMED_PACKET, NOT_ROUTABLE, ORIGINATED, RETURNED
 
@@ -95,5 +96,7 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     elif is_bridged and not send_where_known(vector, tables, egress, i):
         if not send_beyond(vector, arena.heads, tables, router, egress, i):
             flood_where_unknown(vector, tables, egress, i)
+    if flow_head_of(router).observed[0] != 0:
+        tell_frame(vector, router, i, errand == PACKET_ERRAND)
     if verdict == RETURNED and vector.verdict[i] == CONSUME:  # It is counted as consumed already.
         vector.verdict[i] = ORIGINATED

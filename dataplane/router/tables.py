@@ -60,7 +60,7 @@ has come to interface ``next_announced``, 0 when it is through."""
 
 COPIED: Final = ("interfaces", "flow_rules", "nat_rules", "neighbour_rules", "overlay", "policy")
 """Arrays of which the copy in force counts."""
-OF_WORKER: Final = ("nat_draws", "nat_scratch", "ways", "quotes", "policy_hits")
+OF_WORKER: Final = ("nat_draws", "nat_scratch", "ways", "quotes", "policy_hits", "flow_logs")
 """Arrays that have a record for each worker."""
 SHARED: Final = (
     *("fib4_root", "fib4_units", "fib6_root", "fib6_units", "hops", "hop_groups", "hop_spreads"),

@@ -15,6 +15,7 @@ from dataplane.flow.tables import (
     FLOW_RULES_DTYPE,
     Flows,
 )
+from dataplane.flowlog.tables import FLOW_LOG_DTYPE
 from dataplane.fragment.tables import FRAGMENT_ENTRY_DTYPE, FRAGMENT_HEAD_DTYPE, Fragments
 from dataplane.interfaces.tables import INTERFACES_DTYPE
 from dataplane.jit import expanded
@@ -51,6 +52,7 @@ _WAY = np.uint64(WAY_DTYPE.itemsize)
 _QUOTE = np.uint64(QUOTE_DTYPE.itemsize)
 _OVERLAY = np.uint64(OVERLAY_DTYPE.itemsize)
 _POLICY = np.uint64(POLICY_DTYPE.itemsize)
+_LOG = np.uint64(FLOW_LOG_DTYPE.itemsize)
 _HITS = np.uint64(HITS_DTYPE.itemsize)
 
 
@@ -111,7 +113,14 @@ def flows_of(router: Any) -> Any:
         records_at(router.flow_ring, router.flow_ring_count, _U8),
         records_at(router.flow_records, router.flow_records_count, FLOW_DTYPE),
         records_at(router.flow_records, router.flow_records_count * _WORDS, _U8),
+        log_of(router),
     )
+
+
+@expanded
+def log_of(router: Any) -> Any:
+    """Return the worker's log of conversations (a record of ``FLOW_LOG_DTYPE``)."""
+    return record_at(router.flow_logs + router.worker * _LOG, FLOW_LOG_DTYPE)
 
 
 @expanded
@@ -129,6 +138,7 @@ def mappings_of(router: Any) -> Any:
         records_at(router.mapping_ring, router.mapping_ring_count, _U8),
         records_at(router.mapping_records, router.mapping_records_count, FLOW_DTYPE),
         records_at(router.mapping_records, router.mapping_records_count * _WORDS, _U8),
+        log_of(router),
     )
 
 

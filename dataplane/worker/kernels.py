@@ -138,6 +138,7 @@ def keep_house(lane: Any, generation: int, now_ns: int) -> None:
     if lane.worker != 0 or tick == lane.devices.tick:
         return
     lane.devices.tick = tick
+    lane.state.flow_logs[lane.worker].now_ns[0] = now_ns
     sweep_tables(lane, generation, tick)
     lane.vector.timestamp_ns[0] = now_ns
     carry_burst(lane, generation)

@@ -92,7 +92,7 @@ def make_flow(
 ) -> int:
     """Make a flow that expires 100 ticks later, as a worker does."""
     state = fabric.state
-    flows = view_flows(state.flow_head[0], state.flow_buckets, state.flow_ring, state.flow_records)
+    flows = view_flows(state.flow_head[0], state.flow_buckets, state.flow_ring, state.flow_records, state.flow_logs[0])
     keys = (key_of(protocol, *each) for each in (original, reply))
     return int(create_flow(flows, conversation_of(*keys), np.uint64(TICK), 100))
 

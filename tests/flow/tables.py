@@ -20,6 +20,7 @@ from dataplane.flow.tables import (
     ring_cells,
     view_flows,
 )
+from dataplane.flowlog.tables import FLOW_LOG_DTYPE
 
 Key = tuple[int, int, int, int, int]
 TCP = 6
@@ -31,7 +32,8 @@ def make_flows(flow_limit: int, seed: int = 1) -> Flows:
     buckets = np.zeros(index_buckets(flow_limit), FLOW_BUCKET_DTYPE).view(np.recarray)
     records = np.zeros(record_count(flow_limit), FLOW_DTYPE).view(np.recarray)
     initialize_flows(head, flow_limit, np.random.default_rng(seed))
-    return view_flows(head, buckets, np.zeros(ring_cells(flow_limit), np.uint64), records)
+    log = np.zeros(1, FLOW_LOG_DTYPE).view(np.recarray)[0]
+    return view_flows(head, buckets, np.zeros(ring_cells(flow_limit), np.uint64), records, log)
 
 
 def record_of(key: Key) -> Any:
