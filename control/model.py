@@ -6,7 +6,10 @@ applying a new one is applying the difference.
 
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from control.policy.model import Manifests
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -300,6 +303,8 @@ class Configuration:
     nat: Nat = field(default_factory=Nat)
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
+    manifests: "Manifests | None" = None
+    """What was read of policies, None where none are in force."""
 
     def mtu_of(self, port: Port) -> int:
         """Return the MTU of the network, the uplink or the underlay that ``port`` is at, in bytes."""
