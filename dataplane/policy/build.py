@@ -72,7 +72,8 @@ class PolicyWriter:
         self.state = state
         self.grace = WorkersGrace(state.control[0]) if grace is None else grace
         self.head = state.policy_head[0]
-        self.rows = state.policy_rows.view(np.uint32)
+        row_words = state.policy_rows.view(np.uint32).reshape(-1, 2)
+        self.rows, self.after = row_words[:, 0], row_words[:, 1]
         self.end_words = state.policy_ends.view(np.uint64).reshape(-1, 2)
         self.cells = CellIndex(state.policy_cells, self.head)
         self.prefixes = {
@@ -138,6 +139,7 @@ class PolicyWriter:
         is_dead |= is_among(numbers, dead["blocks"], BLOCKS) & is_block
         self.lists.let_go(lists_of(self.cells.remove(words[is_dead])))
         self._write_otherwise(dead["rows"], 0)
+        self.set_after(dead["rows"], 0)
 
     # Ends.
 
@@ -202,6 +204,10 @@ class PolicyWriter:
     def set_otherwise(self, rows: Any, lists: Any) -> None:
         """Let rows judge all ends by lists for which they have no cell; numbers, or arrays of them."""
         self._write_otherwise(np.atleast_1d(np.asarray(rows, np.int64)), np.atleast_1d(np.asarray(lists, np.int64)))
+
+    def set_after(self, rows: Any, after: Any) -> None:
+        """Say which rows are asked after these where those pass, 0 for none; numbers, or arrays of them."""
+        self.after[rows] = after
 
     def _write_otherwise(self, rows: Any, lists: Any) -> None:
         before = self.rows[rows].astype(np.int64)

@@ -28,9 +28,14 @@ def read_former(state: Any, cells: Any, lists: Any) -> dict[Any, set[int]]:
         "ends": numbers_in(ends),
         "labels": numbers_in(end["labels"], numbers[~is_block]),
         "blocks": numbers_in(end["block"], numbers[is_block]),
-        "rows": numbers_in(end["ingress"], end["egress"], cells >> ROW_SHIFT, np.flatnonzero(state.policy_rows)),
+        "rows": numbers_in(end["ingress"], end["egress"], cells >> ROW_SHIFT, *rows_in_use(state.policy_rows)),
         "rules": rules_of(state, lists),
     }
+
+
+def rows_in_use(rows: Any) -> tuple[Any, Any]:
+    """Return the rows that have a list, and those that are asked after others."""
+    return np.flatnonzero(rows["otherwise"]), rows["after"]
 
 
 def numbers_in(*columns: Any) -> set[int]:

@@ -20,12 +20,14 @@ from dataplane.policy.tables import (
     LIST_MASK,
     NOT_WRITTEN,
     NUMBER_SHIFT,
+    PASS,
     PROBE_LIMIT,
     PROTOCOL_SHIFT,
     ROW_SHIFT,
     RULE_MASK,
     SPREAD,
     START_SHIFT,
+    TIERS,
     VERDICT_MASK,
 )
 from dataplane.wire import PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
@@ -33,6 +35,7 @@ from dataplane.wire import PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 _NONE = np.uint64(0)
 _HALF = np.uint64(32)
 _DENY = np.uint64(DENY)
+_PASS = np.uint64(PASS)
 
 
 @inlined
@@ -106,7 +109,21 @@ def search_list(policy: Any, number: Any, key: Any) -> Any:
 
 @inlined
 def judge(policy: Any, row: Any, other: Any, key: Any) -> Any:
-    """Return the verdict (uint64, 40 bits) of a row other than 0 on an end, for what ``policy_key`` returned."""
+    """Return the verdict (uint64, 40 bits) of a row other than 0, and of those after it, on an end, for what
+    ``policy_key`` returned."""
+    verdict = judge_tier(policy, row, other, key)
+    after = np.int64(policy.rows[row].after)
+    for _ in range(TIERS - 1):
+        if after == 0 or (verdict >> ACTION_SHIFT) & ACTION_MASK != _PASS:
+            break
+        verdict = judge_tier(policy, after, other, key)
+        after = np.int64(policy.rows[after].after)
+    return verdict
+
+
+@inlined
+def judge_tier(policy: Any, row: Any, other: Any, key: Any) -> Any:
+    """Return the verdict of one row alone."""
     end = policy.ends[other]
     by_labels = np.int64(0)
     if end.labels != 0:

@@ -5,7 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.policy.tables import ACTION_SHIFT, ORDER_SHIFT, ORDERS, RULES, START_SHIFT, STEPS_PER_LIST
+from dataplane.policy.tables import (
+    ACTION_SHIFT,
+    ORDER_SHIFT,
+    ORDERS,
+    PASS,
+    RULES,
+    START_SHIFT,
+    STEPS_PER_LIST,
+)
 from dataplane.route.blocks import BlockPool, Grace, TableFullError
 from dataplane.route.hops.build import Numbers
 
@@ -24,7 +32,7 @@ class InvalidListError(ValueError):
 
 def step_word(start: int, order: int, action: int, rule: int) -> int:
     """Return one step: from ``start`` (protocol << 16 | port) on, ``rule`` says ``action``, as the ``order``-th."""
-    if not (0 <= start < 1 << 24 and 0 <= order < ORDERS and 0 <= action <= 2 and 0 <= rule < RULES):
+    if not (0 <= start < 1 << 24 and 0 <= order < ORDERS and 0 <= action <= PASS and 0 <= rule < RULES):
         raise InvalidListError(f"no step begins at {start:#x} with order {order}, action {action}, rule {rule}")
     return start << _START | order << _ORDER | action << _ACTION | rule
 

@@ -6,7 +6,7 @@ of a bounded number of loads whatever the number of policies::
     address or port  ->  end         who it is: a longest-prefix match (``route/``), or the port's own end
     end, direction   ->  row         whose policies these are; row 0: nobody's, all may pass
     row, other end   ->  list        a hash table of one word a cell; the row's ``otherwise`` where there is none
-    list, port       ->  verdict     binary search among at most STEPS_PER_LIST steps
+    list, port       ->  verdict     binary search among at most STEPS_PER_LIST steps; PASS: on to the next row
 
 An *end* is what an address stands for: a number for what is selected by labels or names (``labels``), a number for the
 address blocks it lies in (``block``), and the rows of a pod of this node. Both numbers have a cell of their own, and of
@@ -60,6 +60,9 @@ END_DTYPE: Final = np.dtype([("labels", "u4"), ("block", "u4"), ("ingress", "u2"
 as destination and as source. ``labels`` and ``block`` are 0 where there is none."""
 OF_NODE: Final = 1
 """A trait: an address of this node's own, which may always talk to its own pods."""
+POD_SHIFT: Final = np.uint32(1)
+"""Above the traits: a number that the ends of one pod have in common, and nobody else; 0 where there is no pod. Each of
+its addresses has an end of its own, as they lie in different blocks."""
 
 ENDS: Final = 1 << 17
 LABELS: Final = 1 << 17
@@ -72,8 +75,8 @@ CELLS: Final = 1 << 21
 CELLS_OF_BUCKET: Final = 8
 STEPS_PER_LIST: Final = 1 << 16
 
-ROW_DTYPE: Final = np.dtype([("otherwise", "u4")])
-"""The list for ends that no cell of the row is about."""
+ROW_DTYPE: Final = np.dtype([("otherwise", "u4"), ("after", "u4")])
+"""The list for ends that no cell of the row is about; the row to ask where the verdict is PASS, 0 if there is none."""
 LIST_DTYPE: Final = np.dtype([("first", "u4"), ("count", "u4")])
 """Where a list's steps are; the first of them counts from 0 on, so there is one for every port. List 0 is none."""
 
@@ -96,6 +99,10 @@ DENY: Final = 0
 ALLOW: Final = 1
 AUDIT: Final = 2
 """It passes, although a rule denies it, and is logged."""
+PASS: Final = 3
+"""The next row decides; without one, it passes and nobody has decided."""
+TIERS: Final = 3
+"""Rows that are asked one after the other at most."""
 
 ROW_SHIFT: Final = np.uint64(50)
 BLOCK_BIT: Final = np.uint64(1 << 49)

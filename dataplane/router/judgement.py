@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.jit import inlined, kernel
 from dataplane.policy.kernels import count_hit, is_denied, judge, prefetch_cell, stamp_in_force
-from dataplane.policy.tables import JUDGEMENT_MASK, OF_NODE
+from dataplane.policy.tables import JUDGEMENT_MASK, OF_NODE, POD_SHIFT
 from dataplane.router.routes import find_group
 from dataplane.router.view import policy_of, way_of
 
@@ -37,6 +37,23 @@ def find_end(router: Any, high: Any, low: Any) -> Any:
 
 
 @kernel
+def end_behind(router: Any, port: Any, high: Any, low: Any) -> Any:
+    """Return the end (int64) of what is behind a port and has an address there: the address's own if that is the pod's
+    or if no pod is behind the port, else the pod's first one."""
+    at_port = end_of_port(router, port)
+    by_address = find_end(router, high, low)
+    return by_address if at_port == 0 or same_pod(router, at_port, by_address) else at_port
+
+
+@inlined
+def same_pod(router: Any, one: Any, other: Any) -> bool:
+    """Whether two ends are those of one pod."""
+    ends = policy_of(router).ends
+    pod = ends[one].traits >> POD_SHIFT
+    return (one == other and one != 0) or (pod != 0 and pod == ends[other].traits >> POD_SHIFT)
+
+
+@kernel
 def judge_row(router: Any, row: Any, other: Any, key: Any) -> Any:
     """Return the verdict (uint64, 40 bits) of a row other than 0 on an end, for a ``policy_key``."""
     return judge(policy_of(router), row, other, key)
@@ -52,7 +69,7 @@ def judge_ends(router: Any, source: Any, destination: Any, key: Any, from_node: 
     way, policy = way_of(router), policy_of(router)
     way.egress = np.uint32(0)
     way.ingress = np.uint32(0)
-    if source == destination and source != 0:
+    if same_pod(router, source, destination):
         return True
     row = np.int64(policy.ends[source].egress)
     if row != 0:

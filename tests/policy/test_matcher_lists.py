@@ -117,7 +117,7 @@ def test_steps_that_are_no_list(steps: Steps, complaint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", [(1 << 24, 0, 0, 0), (-1, 0, 0, 0), (0, 1 << 20, 0, 0), (0, 0, 3, 0), (0, 0, 0, 1 << 18)]
+    "step", [(1 << 24, 0, 0, 0), (-1, 0, 0, 0), (0, 1 << 20, 0, 0), (0, 0, 4, 0), (0, 0, 0, 1 << 18)]
 )
 def test_steps_that_cannot_be(step: tuple[int, int, int, int]) -> None:
     with pytest.raises(InvalidListError, match="no step begins at"):
