@@ -3,9 +3,12 @@
 A flow lives for the timeout of the state that its last packet left it in; a packet that means nothing to its state
 changes nothing. An expired flow is as if absent. When there are ``limits.flows``, one that is not assured goes for a
 new one; if all are, there is no new one.
+
+A *zone* is where a tuple means something: everywhere the router is (None), and in each domain without it.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from control.model import Timeouts
 from tests.naive.fdb import ticks
@@ -19,7 +22,8 @@ UNANSWERED_S = 300
 
 @dataclass(eq=False)
 class Flow:
-    """``original`` is how its packets come, ``reply`` how answers to what they become will come."""
+    """``original`` is how its packets come, ``reply`` how answers to what they become will come. ``judged``: the stamp
+    of the policies that have allowed it; ``is_nodes``: the node itself began it."""
 
     original: Tuple
     reply: Tuple
@@ -29,6 +33,9 @@ class Flow:
     connection: Connection = field(default_factory=Connection)
     packets: tuple[int, int] = (0, 0)
     octets: tuple[int, int] = (0, 0)
+    zone: Any = None
+    judged: int = 0
+    is_nodes: bool = False
 
     def leaves_as(self, direction: int) -> Tuple:
         """Return what packets of a direction are translated to."""
@@ -41,23 +48,23 @@ class Flows:
     def __init__(self, capacity: int, timeouts: Timeouts) -> None:
         self.capacity = capacity
         self.timeouts = timeouts
-        self.halves: dict[Tuple, tuple[Flow, int]] = {}
+        self.halves: dict[tuple[Any, Tuple], tuple[Flow, int]] = {}
 
-    def find(self, key: Tuple, tick: int) -> tuple[Flow, int] | None:
+    def find(self, key: Tuple, tick: int, zone: Any = None) -> tuple[Flow, int] | None:
         """Return the flow of a tuple, and the direction that it is of: 0 original, 1 reply."""
-        half = self.halves.get(key)
+        half = self.halves.get((zone, key))
         if half and half[0].expires <= tick:
             self.remove(half[0])
             return None
         return half
 
-    def begin(self, original: Tuple, reply: Tuple, packet: Packet, tick: int) -> Flow | None:
+    def begin(self, original: Tuple, reply: Tuple, packet: Packet, tick: int, zone: Any = None) -> Flow | None:
         """Make a flow of its first packet, whose tuples are free; None if the table is full."""
         if not self._make_room(tick):
             return None
-        flow = Flow(original, reply, tick)
-        self.halves[reply] = flow, 1
-        self.halves[original] = flow, 0  # Of a sender to itself all packets are the original's.
+        flow = Flow(original, reply, tick, zone=zone)
+        self.halves[zone, reply] = flow, 1
+        self.halves[zone, original] = flow, 0  # Of a sender to itself all packets are the original's.
         if self._has_segment(packet):
             flow.connection.begin(read_segment(packet))
         self._count(flow, 0, packet)
@@ -85,8 +92,8 @@ class Flows:
 
     def remove(self, flow: Flow) -> None:
         """Take a flow out."""
-        del self.halves[flow.original]
-        self.halves.pop(flow.reply, None)
+        del self.halves[flow.zone, flow.original]
+        self.halves.pop((flow.zone, flow.reply), None)
 
     def count(self, tick: int) -> int:
         """Return how many flows there are."""

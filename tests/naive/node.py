@@ -11,6 +11,7 @@ from tests.naive.forwarding import Forwarding
 from tests.naive.frames import CONSUMED, Fate, Frame, Own, Parcel, Ways
 from tests.naive.icmp import NO_PROTOCOL, TOO_BIG, error_about, may_err
 from tests.naive.interfaces import interfaces_of
+from tests.naive.judge import Judge
 from tests.naive.nat import Nat
 from tests.naive.neighbours import Neighbour, Neighbours
 from tests.naive.overlay import vtep_of
@@ -31,6 +32,7 @@ class Node:
         self.errors: dict[str, TokenBucket] = {}
         self.caused: deque[Frame | Own | Parcel] = deque()
         self.now_ns, self.tick = 0, 0
+        self.changes = 0
         self.reconfigure(configuration)
 
     def reconfigure(self, configuration: Configuration) -> None:
@@ -41,6 +43,8 @@ class Node:
         self.forwarding = Forwarding(configuration, self.interfaces)
         self.vtep = vtep_of(configuration, self.interfaces)
         self.nat = Nat(configuration)
+        self.changes += 1
+        self.judge = Judge(configuration, self.interfaces, self.changes)
 
     def set_time(self, now_ns: int) -> None:
         """Say what time it is."""

@@ -115,10 +115,17 @@ def decide(
     pod, other = (source.pod, destination) if direction == "egress" else (destination.pod, source)
     if pod is None or other.pod == pod:
         return UNDECIDED
-    if direction == "ingress" and other.address in cluster.own:
+    if direction == "ingress" and other.pod is None and other.address in cluster.own:
         return UNDECIDED
     question = Question(cluster, manifests, direction, pod, other, protocol, port)
     return ask_tier(question, "admin") or ask_network_policies(question) or ask_tier(question, "baseline") or UNDECIDED
+
+
+def is_isolated(manifests: Manifests, direction: Direction, pod: Pod) -> bool:
+    """Whether any policy has a say in a direction of a pod's."""
+    question = Question(Cluster(), manifests, direction, pod, End(None, None), "", 0)
+    subjects = [policy.subject for policy in manifests.cluster_policies if getattr(policy, direction)]
+    return any(policies_about(question)) or any(selects_pod(manifests, each, None, pod) for each in subjects)
 
 
 # ClusterNetworkPolicy

@@ -7,13 +7,14 @@ kept as it came, and is routed again, wholly, once what it waits for is there.
 Everything that decides about a packet is asked before anything changes. The steps are those of ``route``, the first
 that matches wins:
 
-    header, martians, transport header, fragments, conversation, route, service, permission, time to live, size,
-    neighbour, translation, rewriting, the way out
+    header, martians, transport header, fragments, conversation, route, permission, policy, service, time to live,
+    size, neighbour, translation, rewriting, the way out
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from typing import Any
 
 from control.model import Configuration
 from tests.naive.discovery import read_discovery
@@ -24,6 +25,7 @@ from tests.naive.fragments import Fragments
 from tests.naive.frames import CONSUMED, Fate, Frame, Own, Parcel, Ways
 from tests.naive.icmp import NO_ROUTE, PROHIBITED, TIME_EXCEEDED, TOO_BIG, UNREACHABLE
 from tests.naive.interfaces import LINK_LOCAL, Interface
+from tests.naive.judge import is_dhcp
 from tests.naive.lapse import lapses
 from tests.naive.link import meet_arp, meet_discovery
 from tests.naive.nat import Draw, keep_or_lowest
@@ -55,6 +57,7 @@ class Course:
     is_tracked: bool = False
     is_redirected: bool = False
     destination: Address | None = None
+    is_nodes: bool = False
 
 
 class Router(Node):
@@ -117,16 +120,13 @@ class Router(Node):
         if any(self._is_martian(address) for address in (packet.tuple.source, packet.tuple.destination)):
             return Fate("drop", "martian_address")
         course = Course(packet.tuple)
-        if self.nat.translates and not entering.serves:
+        if self.tracks and not entering.serves:
             if lacks_transport(packet):
                 return Fate("drop", "malformed_transport")
-            if packet.fragment != "whole":
-                outcome, returned, packet = self.fragments.follow(frame.domain, packet, frame, self.tick)
-                self.caused += returned
-                if outcome == "waits":
-                    return CONSUMED
-                if outcome != "follows":
-                    return Fate("drop", {"full": "fragment_table_full", "overlaps": "fragment_overlap"}[outcome])
+            followed = self.follow(frame, packet)
+            if isinstance(followed, Fate):
+                return followed
+            packet = followed
             course = self._find_course(packet, entering)
         fate = self._go(frame, packet, entering, course)
         if fate is None:
@@ -134,16 +134,33 @@ class Router(Node):
         assert fate
         return fate
 
+    @property
+    def tracks(self) -> bool:
+        """Whether the node knows of conversations."""
+        return self.nat.translates or self.judge.is_on
+
+    def follow(self, frame: Frame, packet: Packet) -> Packet | Fate:
+        """Return a packet with the ports of its first fragment, or its fate if there is none to follow."""
+        if packet.fragment == "whole":
+            return packet
+        outcome, returned, packet = self.fragments.follow(frame.domain, packet, frame, self.tick)
+        self.caused += returned
+        if outcome == "waits":
+            return CONSUMED
+        if outcome != "follows":
+            return Fate("drop", {"full": "fragment_table_full", "overlaps": "fragment_overlap"}[outcome])
+        return packet
+
     def _is_martian(self, address: Address) -> bool:
         return any(address in network for network in MARTIANS)
 
     def _find_course(self, packet: Packet, entering: Interface) -> Course:
         """Find out which conversation a packet belongs to."""
         if packet.is_message:
-            quote = read_quote(packet) if packet.is_error else None
-            half = self.flows.find(quote.towards, self.tick) if quote else None
-            if quote is None or half is None or not self._leads_to(quote.towards.source, entering):
+            found = self.find_quoted(packet)
+            if found is None or not self._leads_to(found[0].towards.source, entering):
                 return Course(packet.tuple)
+            quote, half = found
             return Course(half[0].leaves_as(half[1]), half[0], half[1], quote=quote)
         half = self.flows.find(packet.tuple, self.tick)
         if half:
@@ -165,6 +182,9 @@ class Router(Node):
         if hop.kind == "local":
             if is_link_bound and hop.interface != entering and not entering.proxies:
                 return Fate("drop", "martian_address")
+            source = self.judge.end(frame.port, packet.tuple.source)
+            if not is_dhcp(source, packet.tuple) and not self._is_allowed(frame, packet, entering, course):
+                return Fate("drop", "policy_denied")
             return serve(self, frame, packet, entering, hop, course.flow is not None)
         if is_link_bound:
             return Fate("drop", "martian_address")
@@ -182,6 +202,8 @@ class Router(Node):
                 return Fate("drop", reason) if entering.is_uplink else self.refuse(frame, packet, reason, PROHIBITED)
             if self._is_hidden_message(packet, entering, hop.interface):
                 return Fate("drop", "unrelated_error")
+        if not self._is_allowed(frame, packet, entering, course):
+            return Fate("drop", "policy_denied")
         if packet.ttl <= 1:
             return self.refuse(frame, packet, "ttl_exceeded", TIME_EXCEEDED)
         if len(packet.data) > hop.interface.mtu and not packet.may_be_cut:
@@ -192,9 +214,32 @@ class Router(Node):
         data = self._enter(packet, entering, hop.interface, course)
         if not isinstance(data, bytes):
             return data
-        if packet.fragment != "whole" and self.nat.translates and not entering.serves:
+        if packet.fragment != "whole" and self.tracks and not entering.serves:
             self.fragments.let_pass(frame.domain, packet)
         return self._depart(frame, entering, hop.interface, hop.domain, mac, decrement_ttl(data))
+
+    def find_quoted(self, packet: Packet, zone: Any = None) -> tuple[Quote, tuple[Flow, int]] | None:
+        """Return what an error quotes, and the conversation of that. Where policies let it pass for that, it must go to
+        whom it quotes."""
+        quote = read_quote(packet) if packet.is_error else None
+        half = self.flows.find(quote.towards, self.tick, zone) if quote else None
+        if quote is None or half is None:
+            return None
+        is_lost = self.judge.is_on and packet.tuple.destination != quote.towards.destination
+        return None if is_lost else (quote, half)
+
+    def _is_allowed(self, frame: Frame, packet: Packet, entering: Interface, course: Course) -> bool:
+        """Whether policies let a packet go to where its course leads."""
+        judge = self.judge
+        if not judge.is_on or course.quote:
+            return True
+        leaves = course.leaves_as
+        source, destination = judge.end(frame.port, packet.tuple.source), judge.end(None, leaves.destination)
+        if course.flow:
+            return judge.allows_on(course.flow, course.direction, source, destination)
+        seen = packet.tuple._replace(destination=leaves.destination, dport=leaves.dport)
+        course.is_nodes = entering.serves or judge.is_nodes(source)
+        return judge.allows(source, destination, seen, course.is_nodes)
 
     def _leads_to(self, address: Address, interface: Interface) -> bool:
         """Whether packets for the address leave by the interface."""
@@ -291,8 +336,10 @@ class Router(Node):
             if chosen is None:
                 return Fate("drop", "nat_exhausted")
             reply = reply._replace(destination=chosen[0], dport=chosen[1])
-            if self.flows.begin(packet.tuple, reply, packet, self.tick) is None:
+            begun = self.flows.begin(packet.tuple, reply, packet, self.tick)
+            if begun is None:
                 return Fate("drop", "flow_table_full")
+            begun.judged, begun.is_nodes = self.judge.stamp, course.is_nodes
             self.nat.refreshed.pop(packet.tuple, None)
             course.leaves_as = reply.reversed()
         if course.leaves_as == packet.tuple:

@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control.model import TUNNEL, Configuration, Port
+from tests.naive.bridged import Passenger, read
 from tests.naive.domains import Domain, classify, domains_of, is_tunnel
 from tests.naive.fdb import Fdb
 from tests.naive.frames import FORWARDED, Fate, Frame, Own, Parcel, Ways, best_of, drop
@@ -174,23 +175,36 @@ class Switch:
                 fate = self._send_again(frame)
                 port = None if frame.is_copy else frame.source
             else:
-                fate, port = self.router.route(frame), frame.port
+                fate, port = self._take_again(frame), frame.port
             if fate.reason and port:
                 self.drops[port.name, fate.reason] += 1
 
+    def _take_again(self, frame: Frame) -> Fate:
+        """Take a frame that has waited to where it goes."""
+        interface = self.router.by_domain.get(frame.domain)
+        is_routed = interface is not None and frame.data[0:6] == interface.mac
+        return self.router.route(frame) if is_routed else self._bridge(frame)
+
     def _bridge(self, frame: Frame) -> Fate:
+        passenger = read(self.router, frame)
+        if isinstance(passenger, Fate):
+            return passenger
         destination = frame.data[0:6]
         kind = kind_of(destination)
+        place = None if kind != "unicast" else self._find(frame.domain, frame.data)
+        leaving = TUNNEL if isinstance(place, Remote) else place
+        fate = passenger.enter(self.ports[leaving] if leaving else None)
+        if fate:
+            return fate
         if kind != "unicast":
-            return self._flood(frame)
-        place = self._find(frame.domain, frame.data)
+            return self._flood(frame, passenger)
         if isinstance(place, Remote):
             return self._cross(frame, self.tunnel.address_of(place))
         if place:
             return self._forward(frame, self.ports[place])
         if not self._has_token(frame.port, "unknown_unicast"):
             return drop("storm_unknown_unicast")
-        return self._flood(frame)
+        return self._flood(frame, passenger)
 
     def _find(self, domain: Domain, frame: bytes) -> str | Remote | None:
         """Return where a unicast frame is for: its MAC was heard here, or is known to be elsewhere, or was heard from
@@ -223,13 +237,16 @@ class Switch:
             return drop("isolated")
         return self.tunnel.send(Parcel(frame.port, frame.domain, frame.data, to))
 
-    def _flood(self, frame: Frame) -> Fate:
+    def _flood(self, frame: Frame, passenger: Passenger) -> Fate:
         port = frame.port
         members = [p for p in self.ports.values() if self._is_member(p, frame.domain) and (p != port or port.hairpin)]
         allowed = [p for p in members if not self._are_isolated(port, p, frame.domain)]
         if members and not allowed:
             return drop("isolated")
-        receivers = [p for p in allowed if p.name not in self.down]
+        meant = [p for p in allowed if passenger.is_for(p)]
+        if allowed and not meant:
+            return passenger.refusal
+        receivers = [p for p in meant if p.name not in self.down]
         if not receivers:
             return drop("no_receiver")
         return self._transmit(receivers, frame.inside, self.tunnel.copies(port, frame.domain, frame.data))

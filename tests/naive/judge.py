@@ -1,0 +1,118 @@
+"""Who is asked about a packet: the pods at its ends, and what their policies say of it.
+
+The source of a packet is the pod behind the port that it came in at, whatever address it uses; who comes by another
+port is known by address. So is the destination, unless it is known by which port the packet leaves. Only pods of this
+node are asked; what another node's pods may, that node decides.
+
+Nobody asks about the node's own talk to its pods, about DHCP between pods and whoever is no pod, nor about ARP and
+neighbour discovery.
+"""
+
+from control.model import Address, Configuration, Port
+from control.policy.model import Decision, Direction, Manifests, Pod
+from tests.naive.domains import leads_out
+from tests.naive.flows import Flow
+from tests.naive.interfaces import Interface
+from tests.naive.packet import Packet, Tuple
+from tests.naive.policy import Cluster, End, decide, is_isolated
+from tests.naive.wire import ICMPV6, SCTP, TCP, UDP
+
+PROTOCOLS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
+ASKS_FOR_ADDRESSES, GIVES_ADDRESSES = {(68, 67), (546, 547)}, {(67, 68), (547, 546)}
+"""Source and destination ports of DHCP (RFC 2131 section 4.1, RFC 8415 section 7.2)."""
+LINK_MESSAGES = {130, 131, 132, 133, 134, 135, 136, 143}
+"""ICMPv6 types of multicast listener discovery and neighbour discovery."""
+
+
+class Judge:
+    """The policies of a node. ``stamp`` grows with every change of them."""
+
+    def __init__(self, configuration: Configuration, interfaces: list[Interface], stamp: int = 1) -> None:
+        self.manifests: Manifests | None = configuration.manifests
+        self.stamp = stamp
+        self.pods = {port.name: pod_of(port) for port in configuration.ports if is_pod(configuration, port)}
+        own = {address for each in interfaces for address in (*each.addresses, each.link_local)}
+        self.cluster = Cluster((*self.pods.values(), *remote_pods(configuration)), frozenset(own))
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there are policies at all, if only an empty folder of them."""
+        return self.manifests is not None
+
+    def end(self, port: Port | None, address: Address) -> End:
+        """Return who is behind a port, or has the address."""
+        pod = self.pods.get(port.name) if port else None
+        return End(pod, address) if pod else self.cluster.at(address)
+
+    def allows(self, source: End, destination: End, packet: Tuple, is_nodes: bool) -> bool:
+        """Whether policies let ``source`` send ``destination`` a packet whose ports are those of ``packet``."""
+        if is_dhcp(source, packet):
+            return True
+        return self.may_leave(source, destination, packet) and (is_nodes or self.may_enter(source, destination, packet))
+
+    def may_leave(self, source: End, destination: End, packet: Tuple) -> bool:
+        """Whether the source's egress allows it."""
+        return source.pod is None or self._ask("egress", source.pod, source, destination, packet).allowed
+
+    def may_enter(self, source: End, destination: End, packet: Tuple) -> bool:
+        """Whether the destination's ingress allows it."""
+        return destination.pod is None or self._ask("ingress", destination.pod, source, destination, packet).allowed
+
+    def allows_on(self, flow: Flow, direction: int, source: End, destination: End) -> bool:
+        """Whether policies allow, or have allowed since they changed, the conversation of a packet between two ends."""
+        if flow.judged == self.stamp:
+            return True
+        begins, answers = (destination, source) if direction else (source, destination)
+        begins, answers = begins._replace(address=flow.original.source), answers._replace(address=flow.reply.source)
+        if not self.allows(begins, answers, flow.original._replace(dport=flow.reply.sport), flow.is_nodes):
+            return False
+        flow.judged = self.stamp
+        return True
+
+    def is_nodes(self, source: End) -> bool:
+        """Whether it is this node itself."""
+        return source.pod is None and source.address in self.cluster.own
+
+    def is_isolated(self, pod: Pod | None, direction: Direction) -> bool:
+        """Whether any policy has a say in what comes to a pod of this node, or from it."""
+        assert self.manifests
+        return pod is not None and bool(pod.port) and is_isolated(self.manifests, direction, pod)
+
+    def _ask(self, direction: Direction, pod: Pod, source: End, destination: End, packet: Tuple) -> Decision:
+        assert self.manifests
+        if not pod.port:
+            return Decision(True)
+        protocol = PROTOCOLS.get(packet.protocol, "")
+        port = packet.dport if protocol else 0
+        return decide(self.cluster, self.manifests, direction, source, destination, protocol, port)
+
+
+def is_pod(configuration: Configuration, port: Port) -> bool:
+    """Whether a port leads to an endpoint."""
+    return port.endpoint and port.network != "" and not leads_out(configuration, port)
+
+
+def pod_of(port: Port) -> Pod:
+    """Return the pod behind a port of this node."""
+    addresses = tuple(address.ip for address in port.addresses)
+    return Pod(port.name, port.namespace, port.labels, port.named_ports, addresses, port.name)
+
+
+def remote_pods(configuration: Configuration) -> list[Pod]:
+    """Return the pods of other nodes."""
+    return [
+        Pod(f"{peer.node}/{each.network}/{each.address}", each.namespace, each.labels, (), (each.address,))
+        for peer in (configuration.overlay.peers if configuration.overlay else ())
+        for each in peer.endpoints
+    ]
+
+
+def is_dhcp(source: End, packet: Tuple) -> bool:
+    """Whether a pod asks for its address, or somebody else gives it one."""
+    ports = packet.sport, packet.dport
+    return packet.protocol == UDP and ports in (ASKS_FOR_ADDRESSES if source.pod else GIVES_ADDRESSES)
+
+
+def keeps_link(packet: Packet) -> bool:
+    """Whether it is what stations need to find each other."""
+    return packet.version == 6 and packet.tuple.protocol == ICMPV6 and packet.icmp_type in LINK_MESSAGES
