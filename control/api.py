@@ -2,6 +2,7 @@
 
     GET    /v1/status  /v1/ports  /v1/ports/NAME  /v1/fdb  /v1/drops  /v1/config
     GET    /v1/capture/NAME?snaplen=N&count=N      pcapng, as frames come
+    GET    /v1/observe?CRITERION=VALUE&last=N&since=SECONDS&follow=0    lines of JSON, as conversations come and go
     POST   /v1/ports                               {"port": {…}, "until_caller_ends": false}
     DELETE /v1/ports/NAME
     POST   /v1/reload  /v1/fdb/flush
@@ -23,7 +24,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from control.agent.process import ProcessId
 from control.agent.rundir import RunDir
 from control.capture import Captures
 from control.errors import ConfigurationError, UserError
+from control.observe.observers import Observers, Wish
 
 SHUTDOWN_GRACE_S = 0.2
 PEER_CREDENTIALS = struct.Struct("3i")
@@ -46,10 +48,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class ApiServer:
     """Serves one instance."""
 
-    def __init__(self, instance: Instance, run_dir: RunDir, captures: Captures) -> None:
+    def __init__(self, instance: Instance, run_dir: RunDir, captures: Captures, observers: Observers) -> None:
         self._instance = instance
         self._run_dir = run_dir
         self._captures = captures
+        self._observers = observers
         application = web.Application(middlewares=[_sentences_for_errors])
         application.add_routes(
             [
@@ -74,6 +77,7 @@ class ApiServer:
                 web.get("/v1/config", self._config),
                 web.post("/v1/reload", self._reload),
                 web.get("/v1/capture/{name}", self._capture),
+                web.get("/v1/observe", self._observe),
             ]
         )
         self._runner = web.AppRunner(
@@ -88,12 +92,14 @@ class ApiServer:
     async def stop(self) -> None:
         """Stop listening and cut what goes on."""
         self._captures.close()
+        self._observers.close()
         await self._runner.cleanup()
         self._run_dir.api_socket.unlink(missing_ok=True)
 
     async def _status(self, _request: web.Request) -> web.Response:
         status = documents.status_document(self._instance, self._run_dir)
-        return web.json_response(status | {"captures": self._captures.describe()})
+        seen = {"captures": self._captures.describe(), "observers": self._observers.describe()}
+        return web.json_response(status | seen)
 
     async def _ports(self, _request: web.Request) -> web.Response:
         return web.json_response(documents.ports_document(self._instance))
@@ -183,15 +189,11 @@ class ApiServer:
         name = request.match_info["name"]
         self._instance.require_port(name)
         options = {option: _number(request, option) for option in ("snaplen", "count")}
-        response = web.StreamResponse(headers={"Content-Type": "application/x-pcapng"})
-        await response.prepare(request)
-        async with contextlib.aclosing(self._captures.stream(name, **options)) as chunks:
-            async for chunk in chunks:
-                if request.transport is None:  # Who asked has gone.
-                    return response
-                await response.write(chunk)
-        await response.write_eof()
-        return response
+        return await _send_stream(request, "application/x-pcapng", self._captures.stream(name, **options))
+
+    async def _observe(self, request: web.Request) -> web.StreamResponse:
+        wish = Wish.of(request.query)
+        return await _send_stream(request, "application/x-ndjson", self._observers.stream(wish))
 
     def _describe_port(self, name: str) -> web.Response:
         return web.json_response(documents.port_document(self._instance, name))
@@ -233,6 +235,20 @@ async def _read_object(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise UserError(f"the request's body: expected an object, found {type(body).__name__}")
     return body
+
+
+async def _send_stream(
+    request: web.Request, content_type: str, stream: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": content_type})
+    await response.prepare(request)
+    async with contextlib.aclosing(stream) as chunks:
+        async for chunk in chunks:
+            if request.transport is None:  # Who asked has gone.
+                return response
+            await response.write(chunk)
+    await response.write_eof()
+    return response
 
 
 def _number(request: web.Request, option: str) -> int:

@@ -107,7 +107,15 @@ class AgentClient:
 
     def capture(self, port: str, **options: int) -> Iterator[bytes]:
         """Yield the bytes of a pcapng stream of the port's frames as they come."""
-        path = f"/v1/capture/{quote(port, safe='')}?{urlencode(options)}"
+        return self._stream(f"/v1/capture/{quote(port, safe='')}?{urlencode(options)}")
+
+    def observe(self, **query: str) -> Iterator[bytes]:
+        """Yield lines of JSON, one or more at a time, as conversations come and go: those that ``query`` chooses (pod,
+        namespace, verdict, reason, protocol, port, policy); ``last`` so many of what was, or ``since`` so many seconds;
+        ``follow`` 0: then nothing more."""
+        return self._stream(f"/v1/observe?{urlencode(query)}")
+
+    def _stream(self, path: str) -> Iterator[bytes]:
         connection = self._connect(timeout_s=None)
         try:
             response = self._request(connection, "GET", path, None)

@@ -162,10 +162,14 @@ class Startup:
     async def _start_api(self, instance: "Instance") -> None:
         from control.api import ApiServer
         from control.capture import Captures
+        from control.observe.known import Known
+        from control.observe.observers import Observers
 
         captures = Captures(instance.fabric)
         captures.reset()
-        self._api = ApiServer(instance, self._run_dir, captures)
+        observers = Observers(instance.fabric, Known(instance.fabric).narrator)
+        observers.reset()
+        self._api = ApiServer(instance, self._run_dir, captures, observers)
         await self._api.start()
 
     def _new_pool(self) -> WorkerPool:

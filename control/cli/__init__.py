@@ -33,6 +33,7 @@ VERBS = {
     "routes": "List the routes in force",
     "neighbours": "List or forget whom the router knows on its links",
     "peers": "List what is known of other nodes, or feed it",
+    "observe": "Show conversations as they begin, end and are refused",
     "drops": "Count the frames that did not go out, by reason",
     "capture": "Write a port's frames as pcapng, to a file or a pipe",
     "explain": "Say where a packet would go, and why",

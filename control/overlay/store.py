@@ -64,6 +64,8 @@ class PeerStore:
     def __init__(self) -> None:
         self.known: dict[str, Known] = {}
         self.claims = PeerClaims()
+        self.revision = 0
+        """Another one after each plan that was taken in."""
         self.on_take_in: Callable[[PeerPlan], None] = _nobody
         """Called with every plan that is taken in."""
 
@@ -135,6 +137,7 @@ class PeerStore:
             self._learn(change, plan.source)
         for node, expires_at in plan.leases.items():
             self.known[node].expires_at = expires_at
+        self.revision += 1
         self.on_take_in(plan)
 
     def _forget(self, change: PeerChange) -> None:
