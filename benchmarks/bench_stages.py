@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from control.bench.l2_learn import l2_learn
+from control.bench.policy import FIRST_ADDRESS, PODS, SERVED, policy
 from control.bench.workload import Parameters
 from dataplane.admit.kernels import admit_frames
 from dataplane.fdb.kernels import sweep_buckets
@@ -13,10 +15,13 @@ from dataplane.forward.kernels import forward_frames
 from dataplane.generation.tables import COPIES
 from dataplane.jit import kernel
 from dataplane.parse.kernels import parse_frames
+from dataplane.policy.kernels import policy_key
 from dataplane.ports.memory.kernels import carry_frames, discard_queued, load_frames
+from dataplane.router.judgement import find_end, judge_ends
 from dataplane.settle import settle_vector
 from dataplane.state import Tables
 from dataplane.vector import DEFAULT_VECTOR, make_arena, make_egress, make_vector
+from dataplane.wire import PROTOCOL_UDP
 
 REPEATS = 1000
 
@@ -55,6 +60,16 @@ def repeat_settle(vector: Any, counters: Any) -> None:
     """Settle the same frames again and again."""
     for _ in range(REPEATS):
         settle_vector(vector, counters)
+
+
+@kernel
+def repeat_judge(router: Any, source: Any, destination: Any) -> None:
+    """Find both ends of the same addresses (uint64, IPv4 mapped) and judge them, again and again."""
+    high = np.uint64(0)
+    for _ in range(REPEATS):
+        for i in range(DEFAULT_VECTOR):
+            ends = find_end(router, high, source[i]), find_end(router, high, destination[i])
+            judge_ends(router, ends[0], ends[1], policy_key(PROTOCOL_UDP, SERVED), False)
 
 
 class Bench:
@@ -115,3 +130,12 @@ def test_settle(benchmark: Any, bench: Bench) -> None:
 
 def test_sweep_whole_fdb(benchmark: Any, bench: Bench) -> None:
     benchmark(sweep_buckets, bench.fdb, 0, len(bench.fdb.buckets), 0)
+
+
+@pytest.mark.parametrize("rules", [10, 1_000, 10_000])
+def test_judge(benchmark: Any, rules: int) -> None:
+    state = policy(Parameters(rules=rules)).fabric.state
+    pods = np.random.default_rng(1).integers(0, PODS, (2, DEFAULT_VECTOR)).astype(np.uint64)
+    source, destination = pods + np.uint64(0xFFFF << 32 | FIRST_ADDRESS)
+    state.routers[0].in_force = int(state.control[0].active[0]) % COPIES
+    benchmark(repeat_judge, state.routers[0], source, destination)

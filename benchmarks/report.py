@@ -13,6 +13,7 @@ COMMANDS = (
     ("benchmarks.load_captures",),
     ("benchmarks.routes",),
     ("benchmarks.superframes",),
+    ("benchmarks.policy_packets",),
 )
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from control.bench.l2_learn import l2_learn
+from control.bench.policy import policy, policy_first, policy_none
 from control.bench.routes import ip4_route, ip6_route
 from control.bench.translated import dnat, snat, snat_new
 from control.bench.tunnelled import vxlan_decap, vxlan_encap
@@ -26,8 +27,11 @@ WORKLOADS: dict[str, Callable[[Parameters], Workload]] = {
     "snat_new": snat_new,
     "vxlan_encap": vxlan_encap,
     "vxlan_decap": vxlan_decap,
+    "policy": policy,
+    "policy_none": policy_none,
+    "policy_first": policy_first,
 }
-ONE_WORKER = {"ip4_route", "ip6_route", "snat", "dnat", "snat_new", "vxlan_encap", "vxlan_decap"}
+ONE_WORKER = WORKLOADS.keys() - {"l2_learn"}
 RUNS = 5
 RUN_S = 1.0
 
@@ -47,6 +51,7 @@ class Measurement:
     min: float
     max: float
     vector: int
+    rules: int
 
     def as_document(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -123,6 +128,7 @@ def measure(name: str, parameters: Parameters) -> Measurement:
         min=round(min(rates) / 1e6, 2),
         max=round(max(rates) / 1e6, 2),
         vector=parameters.vector,
+        rules=parameters.rules,
     )
 
 

@@ -15,12 +15,14 @@ CALM_FRAMES = 16384
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a user may set; ``flows`` are source and destination pairs, ``vector`` is frames a vector."""
+    """What a user may set; ``flows`` are source and destination pairs, ``vector`` is frames a vector, ``rules`` are the
+    policies'."""
 
     flows: int = 16384
     frame_bytes: int = 64
     workers: int = 1
     vector: int = 256
+    rules: int = 1000
 
 
 @dataclass(frozen=True)

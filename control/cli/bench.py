@@ -15,6 +15,9 @@ def bench(
     frame_bytes: Annotated[int, typer.Option(min=14, max=9216, help="Bytes a frame.")] = 64,
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes, one a core.")] = 1,
     vector: Annotated[int, typer.Option(min=1, max=1024, help="Frames a vector.")] = 256,
+    rules: Annotated[
+        int, typer.Option(min=2, max=20_000, help="Rules of policies, in `policy` and `policy_first`.")
+    ] = 1000,
     output: Output = None,
     json: Json = False,
 ) -> None:
@@ -25,7 +28,7 @@ def bench(
     from control.bench.runner import WORKLOADS, measure
     from control.bench.workload import Parameters
 
-    parameters = Parameters(flows=flows, frame_bytes=frame_bytes, workers=workers, vector=vector)
+    parameters = Parameters(flows=flows, frame_bytes=frame_bytes, workers=workers, vector=vector, rules=rules)
     results = [measure(name, parameters).as_document() for name in workloads or WORKLOADS]
     if wants_json(output, json):
         print_document(results)
