@@ -10,7 +10,7 @@ import numpy as np
 from dataplane.jit import kernel
 from dataplane.policy.build import BLOCK, BY_LABELS, PolicyWriter, Steps, Subnet
 from dataplane.policy.kernels import find_cell, policy_key
-from dataplane.policy.tables import OF_NODE, POLICY_HEAD_DTYPE, Policy
+from dataplane.policy.tables import OF_NODE, PASS, POD_SHIFT, POLICY_HEAD_DTYPE, Policy
 from dataplane.router.judgement import find_end, judge_ends
 from dataplane.state import Capacities, State, create_state
 from tests.routes.tables import Silence
@@ -36,6 +36,11 @@ class End:
     egress: int = 0
     traits: int = 0
 
+    @property
+    def pod(self) -> int:
+        """The number that the ends of one pod have in common."""
+        return self.traits >> int(POD_SHIFT)
+
 
 NOBODY = End()
 
@@ -46,6 +51,7 @@ class NaiveTables:
 
     ends: dict[int, End] = field(default_factory=dict)
     otherwise: dict[int, Steps] = field(default_factory=dict)
+    after: dict[int, int] = field(default_factory=dict)
     cells: dict[tuple[int, int, int], Steps] = field(default_factory=dict)
     prefixes: dict[Subnet, int] = field(default_factory=dict)
 
@@ -55,7 +61,14 @@ class NaiveTables:
         return self.prefixes[max(holders, key=lambda prefix: prefix.prefixlen)] if holders else 0
 
     def verdict(self, row: int, other: int, protocol: int, port: int) -> Verdict:
-        """Return what a row says of an end, and a port of a protocol."""
+        """Return what a row says of an end, and a port of a protocol, or a row after it where it passes."""
+        found = self.verdict_of_row(row, other, protocol, port)
+        if found >> 18 & 3 == PASS and row in self.after:
+            return self.verdict(self.after[row], other, protocol, port)
+        return found
+
+    def verdict_of_row(self, row: int, other: int, protocol: int, port: int) -> Verdict:
+        """Return what a row alone says."""
         end = self.ends.get(other, NOBODY)
         found = [said(self.cells.get((row, BY_LABELS, end.labels)) or self.otherwise.get(row), protocol, port)]
         if (row, BLOCK, end.block) in self.cells:
@@ -66,7 +79,8 @@ class NaiveTables:
         self, source: int, destination: int, protocol: int, port: int, from_node: bool
     ) -> tuple[bool, int, int, list[int]]:
         """Return whether one may talk to the other, both judgements, and the rules that were hit."""
-        if source == destination != 0:
+        pod = self.ends.get(source, NOBODY).pod
+        if source == destination != 0 or pod == self.ends.get(destination, NOBODY).pod != 0:
             return True, 0, 0, []
         row = self.ends.get(source, NOBODY).egress
         egress = self.verdict(row, destination, protocol, port) & JUDGEMENT if row else 0

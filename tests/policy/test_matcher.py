@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplane.policy.build import BLOCK, BY_LABELS, PolicyWriter, Steps, Subnet, step_word
-from dataplane.policy.tables import ALLOW, AUDIT, DENY, OF_NODE
+from dataplane.policy.tables import ALLOW, AUDIT, DENY, OF_NODE, PASS, POD_SHIFT
 from dataplane.state import State
 from tests.policy.matching import (
     ICMP,
@@ -42,13 +42,15 @@ ends = st.builds(
     block=st.integers(0, NUMBERS),
     ingress=st.integers(0, ROWS),
     egress=st.integers(0, ROWS),
-    traits=st.sampled_from([0, 0, 0, OF_NODE]),
+    traits=st.builds(
+        lambda pod, of_node: pod << int(POD_SHIFT) | of_node, st.integers(0, 2), st.sampled_from([0, OF_NODE])
+    ),
 )
 
 
 @st.composite
 def step_lists(draw: st.DrawFn) -> Steps:
-    verdicts = st.tuples(st.integers(0, 7), st.sampled_from([DENY, ALLOW, AUDIT]), st.integers(0, 30))
+    verdicts = st.tuples(st.integers(0, 7), st.sampled_from([DENY, ALLOW, AUDIT, PASS]), st.integers(0, 30))
     found = sorted({0, *draw(st.lists(starts, max_size=8))})
     return tuple(step_word(start, *draw(verdicts)) for start in found)
 
@@ -60,6 +62,7 @@ tables = st.builds(
     NaiveTables,
     ends=st.dictionaries(st.integers(0, ENDS), ends),
     otherwise=st.dictionaries(st.integers(1, ROWS), step_lists()),
+    after=st.dictionaries(st.just(1), st.just(2)) | st.just({1: 2, 2: 3}),
     cells=cells,
     prefixes=st.dictionaries(st.sampled_from([ip_network(text) for text in PREFIXES]), st.integers(1, ENDS)),
 )
@@ -72,6 +75,8 @@ def write(writer: PolicyWriter, naive: NaiveTables) -> None:
         writer.put_cells(rows, kinds, numbers, lists)
     for row, steps in naive.otherwise.items():
         writer.set_otherwise(row, writer.intern_list(steps))
+    for row, after in naive.after.items():
+        writer.set_after(row, after)
     for number, end in naive.ends.items():
         writer.set_end(number, **vars(end))
     writer.load_prefixes(naive.prefixes)
@@ -157,6 +162,14 @@ def test_an_end_may_talk_to_itself(state: State) -> None:
     assert judge(state, 1, 1, UDP, 53) == (True, 0, 0)
 
 
+def test_a_pod_may_talk_to_itself_by_another_address_of_its_own(state: State) -> None:
+    writer, pod = make_writer(state), 77 << int(POD_SHIFT)
+    writer.set_ends([1, 2], [1, 2], 0, [1, 0], 0, pod)
+    assert judge(state, 2, 1, UDP, 53) == (True, 0, 0)
+    writer.set_end(2, labels=2, traits=78 << int(POD_SHIFT))
+    assert judge(state, 2, 1, UDP, 53) == (False, 0, 5)
+
+
 def test_two_that_nothing_is_known_of_are_not_one(state: State) -> None:
     writer = make_writer(state)
     writer.set_end(0, ingress=1)
@@ -178,6 +191,19 @@ def test_what_is_audited_passes(state: State) -> None:
     writer = make_writer(state)
     writer.put_cells([1], BY_LABELS, [2], [writer.intern_list((step_word(0, 3, AUDIT, 8),))])
     assert judge(state, 2, 1, UDP, 53) == (True, 0, AUDIT << 18 | 8)
+
+
+def test_where_a_row_passes_the_next_one_decides(state: State) -> None:
+    """At the end of it nobody has decided, and it passes."""
+    writer = make_writer(state)
+    passing = writer.intern_list((step_word(0, 2, PASS, 8),))
+    writer.set_otherwise([2, 3], [passing, passing])
+    writer.set_after([3, 2], [2, 1])
+    writer.set_ends([1], 1, 0, 3, 0, 0)
+    assert judge(state, 2, 1, UDP, 53) == (False, 0, 5)
+    assert judge(state, 2, 1, TCP, 80) == (True, 0, ALLOW << 18 | 6)
+    writer.set_after(2, 0)
+    assert judge(state, 2, 1, UDP, 53) == (True, 0, PASS << 18 | 8)
 
 
 def test_of_labels_and_block_the_verdict_with_the_lower_order_counts(state: State) -> None:
