@@ -304,7 +304,9 @@ class Configuration:
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     manifests: "Manifests | None" = None
-    """What was read of policies, None where none are in force."""
+    """Policies and what they select by. None: the file says nothing of them, and nobody is judged."""
+    manifest_paths: tuple[str, ...] = ()
+    """The files and folders that they are read from."""
 
     def mtu_of(self, port: Port) -> int:
         """Return the MTU of the network, the uplink or the underlay that ``port`` is at, in bytes."""
@@ -327,6 +329,12 @@ def without_peers(configuration: Configuration) -> Configuration:
     """Return the configuration as if there were no other nodes."""
     overlay = configuration.overlay
     return replace(configuration, overlay=None if overlay is None else replace(overlay, peers=()))
+
+
+def without_policies(configuration: Configuration) -> Configuration:
+    """Return the configuration with no object of its manifests, which stay on if they are."""
+    manifests = configuration.manifests
+    return replace(configuration, manifests=None if manifests is None else type(manifests)())
 
 
 def only_peers_differ(before: Configuration, after: Configuration) -> bool:

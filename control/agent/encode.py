@@ -9,9 +9,13 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from control import model
+from control.policy import model as policy
 
 CLASSES: dict[str, type] = {
-    name: item for name, item in vars(model).items() if isinstance(item, type) and is_dataclass(item)
+    name: item
+    for module in (model, policy)
+    for name, item in vars(module).items()
+    if isinstance(item, type) and is_dataclass(item)
 }
 ADDRESSES: dict[str, type] = {
     cls.__name__: cls

@@ -27,7 +27,7 @@ from control.agent.system import System
 from control.agent.worker import HandedOver
 from control.agent.workers import WorkerPool
 from control.errors import UserError
-from control.model import Configuration, Pcap, Port, only_peers_differ, without_peers
+from control.model import Configuration, Pcap, Port, only_peers_differ, without_peers, without_policies
 from control.overlay.journal import PeerJournal
 from control.reconcile import Committed, commit_to, namespaces_of, plan_actions
 
@@ -269,7 +269,7 @@ class Instance:
             self._remembering = None
         self._record.update(
             workers=self.workers.records,
-            configuration=without_peers(self.configuration),  # They have a journal of their own.
+            configuration=without_policies(without_peers(self.configuration)),  # Peers have a journal; policies, files.
             fabric=self.fabric.snapshot(),
             open_devices=tuple(keeper.device for keeper in self.keepers.values() if keeper.is_open),
             made_namespaces=self._namespaces.made,

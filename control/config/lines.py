@@ -12,13 +12,15 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from control.config.mistakes import Mistakes, Path, describe
 
 MAX_DEPTH = 32
 MAX_VALUES = 1_000_000
+
+Node = Any
+"""A scalar, sequence or mapping of ruamel's or of PyYAML's making, which are alike."""
 
 _TAG = "tag:yaml.org,2002:"
 _KINDS = ("str", "null", "bool", "int", "float", "timestamp", "value", "merge", "seq", "map")
@@ -56,27 +58,30 @@ def _refuse(constant: str) -> None:
 def read_yaml(text: str, mistakes: Mistakes) -> object:
     """Return the document as dicts, lists and scalars, filling ``mistakes.lines``; None after an error or if empty."""
     root = _compose(text, mistakes)
-    if root is None:
-        return None
-    reader = _Reader(mistakes)
+    return None if root is None else read_nodes(root, mistakes)
+
+
+def read_nodes(root: Node, mistakes: Mistakes, most_values: int = MAX_VALUES) -> object:
+    """Return what a document's nodes stand for, as ``read_yaml`` does."""
+    reader = _Reader(mistakes, most_values)
     try:
         return reader.read(root, ())
     except _TooMuchError:
         return None
 
 
-def _compose(text: str, mistakes: Mistakes) -> Node | None:
+def _compose(text: str, mistakes: Mistakes) -> Node:
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = MAX_DEPTH
     yaml.composer.warn_double_anchors = False  # YAML 1.2 allows an anchor to be used again
     try:
-        root: Node | None = yaml.compose(text)
+        root: Node = yaml.compose(text)
     except MaxDepthExceededError as error:
         mistakes.add((), f"at most {MAX_DEPTH} levels", "more", error.problem_mark.line + 1)
         return None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        mistakes.add((), *_syntax(error), line=1 if mark is None else mark.line + 1)
+        mistakes.add((), *syntax(error), line=1 if mark is None else mark.line + 1)
         return None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -94,10 +99,10 @@ def _line(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _syntax(error: MarkedYAMLError) -> tuple[str, str]:
-    """Return what the parser expected and what it found, out of its two sentences."""
+def syntax(error: Any) -> tuple[str, str]:
+    """Return what the parser expected and what it found, out of its error's two sentences."""
     context = str(error.context or "")
-    problem = " ".join(str(error.problem or error.note).split())
+    problem = " ".join(str(error.problem or error.note or error.context).split())
     wanted, _, found = problem.rpartition("but found ")
     if context.startswith("expected "):
         return context.removeprefix("expected "), found
@@ -109,10 +114,10 @@ def _syntax(error: MarkedYAMLError) -> tuple[str, str]:
 class _Reader:
     """Walks the node tree once, making data and noting lines."""
 
-    def __init__(self, mistakes: Mistakes) -> None:
+    def __init__(self, mistakes: Mistakes, most_values: int) -> None:
         self._mistakes = mistakes
         self._lines: dict[Path, int] = {}
-        self._values_left = MAX_VALUES
+        self._most_values = self._values_left = most_values
         self._open: set[int] = set()
         mistakes.lines = self._lines
 
@@ -120,7 +125,7 @@ class _Reader:
         self._lines.setdefault(path, _line(node))
         self._bound(path, len(path), node)
         self._refuse_tag(node, path)
-        if isinstance(node, ScalarNode):
+        if node.id == "scalar":
             return scalar_value(str(node.tag).removeprefix(_TAG), node.value)
         if id(node) in self._open:
             self._mistakes.add(path, "a value", "an alias of what it stands in", _line(node))
@@ -133,7 +138,9 @@ class _Reader:
     def _bound(self, path: Path, depth: int, node: Node) -> None:
         self._values_left -= 1
         if self._values_left < 0:
-            self._mistakes.add((), f"at most {MAX_VALUES} values, each use of an alias counted", "more", _line(node))
+            self._mistakes.add(
+                (), f"at most {self._most_values} values, each use of an alias counted", "more", _line(node)
+            )
         elif depth > MAX_DEPTH:
             self._mistakes.add(path[:2], f"at most {MAX_DEPTH} levels", "more", _line(node))
         else:
@@ -145,7 +152,7 @@ class _Reader:
             self._mistakes.add(path, "plain YAML without tags", f"the tag {node.tag}", _line(node))
 
     def _collection(self, node: Node, path: Path) -> object:
-        if isinstance(node, SequenceNode):
+        if node.id == "sequence":
             return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._mapping(node, path)
 
@@ -164,7 +171,7 @@ class _Reader:
         for key, value in node.value:
             line = _line(key)
             if key.tag == _TAG + "merge":
-                merged.extend(value.value if isinstance(value, SequenceNode) else [value])
+                merged.extend(value.value if value.id == "sequence" else [value])
             elif (name := self._key(key, path)) is None:
                 continue
             elif name in entries:
@@ -173,14 +180,14 @@ class _Reader:
             else:
                 entries[name] = (line, value)
         for source in merged:
-            if isinstance(source, MappingNode):
+            if source.id == "mapping":
                 entries = {**self._entries(source, path, depth + 1), **entries}
             else:
                 self._mistakes.add(path, "a mapping after `<<:`", "something else", _line(source))
         return entries
 
     def _key(self, node: Node, path: Path) -> str | None:
-        if isinstance(node, ScalarNode):
+        if node.id == "scalar":
             value = scalar_value(str(node.tag).removeprefix(_TAG), node.value)
             if isinstance(value, str):
                 return value

@@ -15,12 +15,14 @@ from control.config.notyet import refuse_not_yet
 from control.config.overlay import check_fed, made_port, resolve_overlay, settle_networks
 from control.config.parts import claim_parts
 from control.config.peers import Land, resolve_peers
+from control.config.policies import refuse_shared_addresses, resolve_policies
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
 from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
 from control.config.underlay import UnderlayMtus
 from control.config.uplink import resolve_uplink
 from control.errors import ConfigurationError
+from control.manifests import Library
 from control.model import Configuration, Limits, Peer, Port, Timeouts
 from control.overlay.claims import OwnPorts, PeerClaims
 
@@ -40,9 +42,13 @@ def load_configuration(
     attached: Sequence[Port] = (),
     underlay_mtus: UnderlayMtus | None = None,
     fed: Sequence[Peer] = (),
+    library: Library | None = None,
 ) -> Loaded:
     """Return what the file at ``path`` says; see ``parse_configuration``."""
-    return parse_configuration(_read_text(path), str(path), previous, attached, underlay_mtus=underlay_mtus, fed=fed)
+    text = _read_text(path)
+    return parse_configuration(
+        text, str(path), previous, attached, underlay_mtus=underlay_mtus, fed=fed, library=library
+    )
 
 
 def parse_configuration(
@@ -54,6 +60,7 @@ def parse_configuration(
     cores: int | None = None,
     underlay_mtus: UnderlayMtus | None = None,
     fed: Sequence[Peer] = (),
+    library: Library | None = None,
 ) -> Loaded:
     """Return what ``text`` says, or raise ConfigurationError with every mistake, named after ``filename``.
 
@@ -61,8 +68,10 @@ def parse_configuration(
     not come from a file: nothing in this one may clash with them, and they follow its own in the result. ``hostname``
     and ``cores`` are this machine's unless given. ``underlay_mtus`` tells the MTUs of the ways to other nodes; where
     there is none, that of ``previous`` stays. ``fed`` are peers that did not come from a file.
+    ``library`` reads the manifests, which are relative to the file, and remembers them.
     """
-    around = _Around(previous, attached, hostname, cores, underlay_mtus, fed)
+    folder = FilePath(filename).parent
+    around = _Around(previous, attached, hostname, cores, underlay_mtus, fed, folder, library or Library())
     if (quick := read_json(text)) is not None:
         with suppress(ConfigurationError):
             loaded = _resolve(quick, around, Mistakes(filename, {}))
@@ -87,6 +96,8 @@ class _Around(NamedTuple):
     cores: int | None
     underlay_mtus: UnderlayMtus | None
     fed: Sequence[Peer]
+    folder: FilePath
+    library: Library
 
 
 def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:
@@ -128,7 +139,10 @@ def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:
     ports = resolve_ports(items, surroundings, mistakes)
     routes = resolve_routes(fields.routes or (), networks, complete, way_out, mistakes)
     nat = resolve_nat(fields.nat, networks, complete, way_out, mistakes)
-    mistakes.raise_any()
+    policies = resolve_policies(fields.manifests, around.folder, around.library)
+    if fields.manifests is not None:
+        refuse_shared_addresses((*ports, *around.attached), (*known_peers, *around.fed), names, mistakes)
+    mistakes.raise_any(policies.refused)
     configuration = Configuration(
         node=node,
         workers=fields.workers or min(around.cores or len(os.sched_getaffinity(0)), MAX_WORKERS),
@@ -140,8 +154,10 @@ def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:
         nat=nat,
         timeouts=Timeouts(**_written(fields.timeouts)),
         limits=limits,
+        manifests=policies.manifests,
+        manifest_paths=policies.paths,
     )
-    return Loaded(configuration, mistakes.warnings)
+    return Loaded(configuration, (*mistakes.warnings, *policies.warnings))
 
 
 def _written(fields: LimitFields | TimeoutFields | None) -> dict[str, int]:

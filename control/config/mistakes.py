@@ -16,7 +16,7 @@ _LONGEST_SHOWN = 60
 
 
 class Note(NamedTuple):
-    """One line for the user, and the line of the file it belongs to (0: none)."""
+    """A field and what there is to tell about it, and the line of the file it belongs to (0: none)."""
 
     line: int
     text: str
@@ -52,19 +52,33 @@ class Mistakes:
         """Say whether a mistake was noted at ``path`` or below it."""
         return path in self._touched
 
-    def raise_any(self) -> None:
-        """Raise ConfigurationError with every mistake in the file's order, if there are any."""
-        if self._mistakes:
-            raise ConfigurationError(_in_order(self._mistakes))
+    def raise_any(self, others: tuple[str, ...] = ()) -> None:
+        """Raise ConfigurationError with every mistake in the file's order, and then those of ``others``, if there are
+        any."""
+        if self._mistakes or others:
+            raise ConfigurationError((*self._in_order(self._mistakes), *others))
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return _in_order(self._warnings)
+        return self._in_order(self._warnings)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The mistakes, without the name of their source, in the order they were found."""
+        return tuple(self._mistakes)
 
     def _note(self, path: Path, sentence: str, line: int | None) -> Note:
         number = self.line_of(path) if line is None else line
-        where = f"{self.source}:{number}" if number else self.source
-        return Note(number, f"{where}: {field_name(path)}: {sentence}")
+        return Note(number, f"{field_name(path)}: {sentence}")
+
+    def _in_order(self, notes: list[Note]) -> tuple[str, ...]:
+        ordered = sorted(notes, key=lambda note: note.line)
+        return tuple(dict.fromkeys(told_of(self.source, note.line, note.text) for note in ordered))
+
+
+def told_of(source: str, line: int, text: str) -> str:
+    """Return a note as it is told: ``FILE:LINE: field: …``."""
+    return f"{source}:{line}: {text}" if line else f"{source}: {text}"
 
 
 def field_name(path: Path) -> str:
@@ -110,7 +124,3 @@ def _is_plain(part: str) -> bool:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
-
-
-def _in_order(notes: list[Note]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(note.text for note in sorted(notes, key=lambda note: note.line)))

@@ -28,7 +28,6 @@ class NotYet(NamedTuple):
 
 NOT_YET = (
     NotYet(("networks", "*", "mode"), "bridge, overlay, routed or none (host is not in force yet)", _other_mode),
-    NotYet(("manifests",), "no manifests (policies are not in force yet)"),
 )
 
 

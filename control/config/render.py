@@ -40,6 +40,7 @@ def render_configuration(configuration: Configuration) -> Json:
         "nat": _nat(configuration.nat),
         "timeouts": asdict(configuration.timeouts),
         "limits": asdict(configuration.limits),
+        "manifests": None if configuration.manifests is None else _manifests(configuration),
     }
 
 
@@ -177,6 +178,19 @@ def _attachment(attachment: Attachment) -> tuple[str, Json]:
 def _nat(nat: Nat) -> Json:
     static = [{"outside": str(outside), "inside": str(inside)} for outside, inside in nat.static]
     return {"endpoint_independent": nat.endpoint_independent, "static": static}
+
+
+def _manifests(configuration: Configuration) -> Json:
+    """Return where manifests are read from, and how many objects of each kind there are."""
+    objects = configuration.manifests
+    assert objects is not None
+    return {
+        "paths": list(configuration.manifest_paths),
+        "network_policies": len(objects.policies),
+        "cluster_network_policies": len(objects.cluster_policies),
+        "namespaces": len(objects.namespaces),
+        "nodes": len(objects.nodes),
+    }
 
 
 def _vlan(vlan: Vlan) -> Json:

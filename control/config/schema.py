@@ -35,9 +35,9 @@ _MAX_TTL = 255
 
 _whole = values.whole
 
-Anything = Annotated[Any, reads(lambda value: value)]
 Mapping = Annotated[dict[str, Any], reads(values.mapping)]
 Sequence = Annotated[list[Any], reads(values.sequence)]
+Paths = Annotated[list[str | None], reads_each(values.path)]
 Bool = Annotated[bool, reads(values.boolean)]
 Rate = Annotated[int, reads(_whole(1, _MAX_RATE))]
 Seconds = Annotated[int, reads(_whole(1, _MAX_SECONDS))]
@@ -239,4 +239,4 @@ class FileFields(Part):
     routes: Sequence | None = None
     nat: Mapping | None = None
     overlay: Mapping | None = None
-    manifests: Anything = None
+    manifests: Paths | None = None

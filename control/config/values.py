@@ -47,6 +47,12 @@ class Expected(ValueError):  # noqa: N818 -- reads as the phrase it carries
         self.found = found
 
 
+def path(value: object) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise Expected("the path of a file or folder")
+    return value
+
+
 def whole(low: int, high: int) -> Callable[[object], int]:
     """Return a reader of whole numbers from ``low`` to ``high``."""
 

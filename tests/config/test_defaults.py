@@ -220,11 +220,9 @@ def test_what_would_be_unsafe_to_ignore_is_refused() -> None:
     text = """
 networks:
   - {name: o, mode: host}
-manifests: [policies/]
 """
     assert mistakes(text) == [
         "3: networks[0].mode: expected bridge, overlay, routed or none (host is not in force yet), found 'host'",
-        "4: manifests: expected no manifests (policies are not in force yet), found a list",
     ]
 
 

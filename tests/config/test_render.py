@@ -127,6 +127,7 @@ def test_a_configuration_is_rendered_with_every_default() -> None:
             "routes": 65_536,
             "fragments": 1024,
         },
+        "manifests": None,
     }
 
 
