@@ -131,7 +131,7 @@ def replay_frames(lane: Any, frames: Any, data: Any, first: int, last: int, size
         record_queued(lane, state.forward[generation % COPIES])
         settle_vector(vector, state.port_counters[0])
         if report.state.enabled:
-            append_lines(report, vector)
+            append_lines(report, vector, state.flow_records, state.policy[generation % COPIES].is_on != 0)
         first += vector.received
     rest(state, 0)
     return first

@@ -20,14 +20,16 @@ REPORT_DTYPE: Final = np.dtype(
         ("used", "i8"),
         ("next_index", "i8"),
         ("longest_line", "i8"),
+        ("rules", "i8"),
         ("rank", "u2", (MAX_PORTS,)),
         ("ports_by_rank", "u2", (MAX_PORTS,)),
         ("left_by", "u8", (VECTOR_CAPACITY, RANK_WORDS)),
     ],
     align=True,
 )
-"""``used`` bytes of the text are filled; ``next_index`` numbers the frames; ``longest_line`` bounds a frame's share.
-A port's ``rank`` is its place among all names; ``left_by`` has a bit for each rank by which a frame has left."""
+"""``used`` bytes of the text are filled; ``next_index`` numbers the frames; ``longest_line`` bounds a frame's share;
+policies' rules have numbers below ``rules``. A port's ``rank`` is its place among all names; ``left_by`` has a bit for
+each rank by which a frame has left."""
 
 # Which phrase is what.
 INDEX: Final = 0
@@ -35,12 +37,15 @@ TIME: Final = 1
 IN: Final = 2
 OUT: Final = 3
 COMMA: Final = 4
-END: Final = 5
-VERDICTS: Final = 6
+NO_RULE: Final = 5
+END: Final = 6
+AUDITED_END: Final = 7
+VERDICTS: Final = 8
 REASONS: Final = VERDICTS + len(VERDICT_NAMES)
 PORTS: Final = REASONS + REASONS_CAPACITY
-PHRASES: Final = PORTS + MAX_PORTS
-"""A port's phrase is PORTS and its index; a drop reason's is REASONS and its number, 0 for none."""
+RULES: Final = PORTS + MAX_PORTS
+"""A port's phrase is PORTS and its index; a drop reason's is REASONS and its number, 0 for none; a rule's is RULES and
+its number. What has no name has an empty phrase."""
 
 
 class Report(NamedTuple):
