@@ -14,6 +14,7 @@ from dataplane.forward.kernels import learn_frame, prefetch_buckets
 from dataplane.jit import kernel
 from dataplane.memory import local_record
 from dataplane.neighbour.entries import note_neighbour_tick
+from dataplane.router.judged import begin_judging
 from dataplane.router.kernels import decide_frame, is_later, pass_time, run_timers, tick_of
 from dataplane.router.lookahead import look_ahead
 from dataplane.router.view import clock_of, log_of, neighbours_of
@@ -34,6 +35,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: A
     worker: Any = np.int64(router.worker)
     note_neighbour_tick(neighbours_of(router).head, worker, tick_of(vector, 0))
     log_of(router).now_ns[0] = vector.timestamp_ns[0]
+    begin_judging(router)
     prefetch_buckets(vector, tables.fdb)
     look_ahead(vector, arena.heads, router)
     if vector.received == 0:

@@ -49,7 +49,7 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
     if overlay.is_on:
         decap_frames(vector, arena, tables, router, state.port_counters[worker])
     admit_frames(vector, arena.heads, tables.admit, tables.storms)
-    if state.interfaces[copy].routes:
+    if state.interfaces[copy].routes or state.policy[copy].is_on:
         decide_frames(vector, arena, tables, router, state.port_counters[worker], egress)
     else:
         forward_frames(vector, tables, egress)

@@ -79,7 +79,8 @@ def _write_router(state: Any, copy: int, plan: Plan) -> None:
     translation = plan_translation(configuration)
     write_nat(state.nat_rules[copy], translation)
     rows = {interface.number: interface_row(interface) for interface in plan.interfaces.values()}
-    write_interfaces(state.interfaces[copy], rows, services_row(plan), tracks=translates(translation))
+    tracks = translates(translation) or configuration.manifests is not None
+    write_interfaces(state.interfaces[copy], rows, services_row(plan), tracks=tracks)
     write_flow_rules(state.flow_rules[copy], seconds_of(configuration.timeouts))
     write_neighbour_rules(state.neighbour_rules[copy], configuration.timeouts.neighbour_s)
 

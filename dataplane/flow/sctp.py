@@ -16,6 +16,7 @@ import numpy as np
 from dataplane.flow.tables import (
     ANSWERED,
     ASSURED,
+    BEGUN_BY_NODE,
     NEVER_SEEN,
     OPENS,
     ORIGINAL,
@@ -114,7 +115,7 @@ def track_sctp(record: Any, direction: int, vector: Any, heads: Any, i: int) -> 
             return UNCHANGED
         note_wanted_tag(record.windows[1 - direction], vector, heads, i)
         adopt_tag(record.windows[1 - direction])
-        record.traits &= ASSURED | ANSWERED
+        record.traits &= ASSURED | ANSWERED | BEGUN_BY_NODE
         state = SCTP_COOKIE_WAIT
     elif not may_carry(record, direction, chunk, heads, at):
         return UNCHANGED

@@ -62,11 +62,7 @@ def bridge_frame(vector: Any, tables: Any, egress: Any, i: int) -> None:
 @inlined
 def send_where_known(vector: Any, tables: Any, egress: Any, i: int) -> bool:
     """Queue frame ``i`` for the one place where its destination is; False if nobody knows, or it is for several."""
-    if vector.destination_mac[i] & MAC_GROUP_BIT:
-        return False
-    key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.destination_mac[i]
-    place = valid_place(vector, tables.fdb, i, find_value(tables.fdb, key, vector.destination_bucket[i]))
-    port = port_at(vector, tables, i, place)
+    port = known_port(vector, tables, i)
     if port < 0:
         return False
     send_frame(vector, tables.forward, tables.switches, egress, i, port)
@@ -74,10 +70,20 @@ def send_where_known(vector: Any, tables: Any, egress: Any, i: int) -> bool:
 
 
 @inlined
+def known_port(vector: Any, tables: Any, i: int) -> Any:
+    """Return the one port behind which frame ``i``'s destination is, -1 if nobody knows, or it is for several."""
+    if vector.destination_mac[i] & MAC_GROUP_BIT:
+        return np.int64(-1)
+    key = (np.uint64(vector.domain[i]) << DOMAIN_SHIFT) | vector.destination_mac[i]
+    place = valid_place(vector, tables.fdb, i, find_value(tables.fdb, key, vector.destination_bucket[i]))
+    return port_at(vector, tables, i, place)
+
+
+@inlined
 def flood_where_unknown(vector: Any, tables: Any, egress: Any, i: int) -> None:
     """Queue frame ``i``, whose receivers nobody knows in particular, for all who may be meant."""
     if vector.destination_mac[i] & MAC_GROUP_BIT or may_flood(vector, tables, i):
-        flood_frame(vector, tables.forward, tables.switches, egress, i)
+        flood_domain(vector, tables.forward, tables.switches, egress, i)
     else:
         drop(vector, i, STORM_UNKNOWN_UNICAST)
 
@@ -125,17 +131,25 @@ def send_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int, po
         enqueue(egress, port, i)
 
 
-@kernel
-def flood_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int) -> None:
+@inlined
+def flood_domain(vector: Any, forward: Any, switches: Any, egress: Any, i: int) -> None:
     """Queue frame ``i`` for every member of its domain that may have it and is up."""
+    first, count = forward.flood_first[vector.domain[i]], forward.flood_count[vector.domain[i]]
+    flood_frame(vector, forward, switches, egress, i, forward.flood_members, first, count)
+
+
+@kernel
+def flood_frame(
+    vector: Any, forward: Any, switches: Any, egress: Any, i: int, members: Any, first: int, count: int
+) -> None:
+    """Queue frame ``i`` for those of ``members``, ``count`` ports from ``first`` on, that may have it and are up."""
     in_port = vector.in_port[i]
     from_traits = forward.ports[in_port].traits
-    first = forward.flood_first[vector.domain[i]]
     others = 0
     allowed = 0
     queued = 0
-    for k in range(forward.flood_count[vector.domain[i]]):
-        port = forward.flood_members[first + k]
+    for k in range(count):
+        port = members[first + k]
         traits = forward.ports[port].traits
         if port == in_port and traits & HAIRPIN == 0:
             continue
@@ -148,6 +162,15 @@ def flood_frame(vector: Any, forward: Any, switches: Any, egress: Any, i: int) -
             queued += 1
     if queued == 0:
         drop(vector, i, ISOLATED_REASON if others > 0 and allowed == 0 else NO_RECEIVER)
+
+
+@inlined
+def is_reached(forward: Any, in_port: Any, port: Any) -> bool:
+    """Whether what is flooded from ``in_port`` may go to ``port``, be that up or down."""
+    traits = forward.ports[port].traits
+    if port == in_port and traits & HAIRPIN == 0:
+        return False
+    return forward.ports[in_port].traits & traits & ISOLATED == 0
 
 
 @inlined

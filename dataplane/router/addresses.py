@@ -17,6 +17,8 @@ _LOOPBACK = np.uint64(127)
 _GROUPS = np.uint64(224)
 _LINK_LOCAL_BITS = np.uint64(54)
 _LINK_LOCAL = np.uint64(0xFE80 >> 6)
+_PREFIX_OF_4 = np.uint64(16)
+_LINK_LOCAL4 = np.uint64(0xFFFF_A9FE)
 
 
 @inlined
@@ -38,6 +40,12 @@ def is_martian6(high: Any, low: Any) -> bool:
 def is_link_local(high: Any) -> bool:
     """Whether an address, by its upper half, is of fe80::/10."""
     return high >> _LINK_LOCAL_BITS == _LINK_LOCAL
+
+
+@inlined
+def is_link_local4(high: Any, low: Any) -> bool:
+    """Whether an address is of 169.254/16."""
+    return high == _NONE and low >> _PREFIX_OF_4 == _LINK_LOCAL4
 
 
 @inlined

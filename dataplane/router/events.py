@@ -9,9 +9,8 @@ from dataplane.flowlog.kernels import log_begun, log_packet
 from dataplane.flowlog.tables import AUDITED, DENIED
 from dataplane.jit import inlined, kernel
 from dataplane.policy.tables import ACTION_MASK, ACTION_SHIFT, AUDIT
-from dataplane.router.conversations import copy_reversed
-from dataplane.router.lookahead import word_of_packet
 from dataplane.router.tables import NEW
+from dataplane.router.tuples import copy_reversed, word_of_packet
 from dataplane.router.view import flows_of, log_of, way_of
 from dataplane.verdict import (
     DROP,

@@ -66,25 +66,54 @@ def judge_ends(router: Any, source: Any, destination: Any, key: Any, from_node: 
     Writes the way's egress and ingress: the judgements (uint32) of the source's and of the destination's policies, 0
     where none was asked. What comes ``from_node`` needs leave from no destination here. Each rule counts a hit.
     """
-    way, policy = way_of(router), policy_of(router)
+    way = way_of(router)
     way.egress = np.uint32(0)
     way.ingress = np.uint32(0)
     if same_pod(router, source, destination):
         return True
+    if not judge_egress(router, source, destination, key):
+        return False
+    return bool(from_node) or judge_ingress(router, source, destination, key)
+
+
+@kernel
+def judge_egress(router: Any, source: Any, destination: Any, key: Any) -> bool:
+    """Do so by the source's policies alone; writes the way's egress."""
+    way, policy = way_of(router), policy_of(router)
+    way.egress = np.uint32(0)
     row = np.int64(policy.ends[source].egress)
-    if row != 0:
-        verdict = judge_row(router, row, destination, key)
-        count_hit(policy, verdict)
-        way.egress = np.uint32(verdict & JUDGEMENT_MASK)
-        if is_denied(verdict):
-            return False
+    if row == 0:
+        return True
+    verdict = judge_row(router, row, destination, key)
+    count_hit(policy, verdict)
+    way.egress = np.uint32(verdict & JUDGEMENT_MASK)
+    return not is_denied(verdict)
+
+
+@kernel
+def judge_ingress(router: Any, source: Any, destination: Any, key: Any) -> bool:
+    """Do so by the destination's policies alone; writes the way's ingress."""
+    way, policy = way_of(router), policy_of(router)
+    way.ingress = np.uint32(0)
     row = np.int64(policy.ends[destination].ingress)
-    if row == 0 or from_node or policy.ends[source].traits & np.uint32(OF_NODE) != 0:
+    if row == 0 or policy.ends[source].traits & np.uint32(OF_NODE) != 0:
         return True
     verdict = judge_row(router, row, source, key)
     count_hit(policy, verdict)
     way.ingress = np.uint32(verdict & JUDGEMENT_MASK)
     return not is_denied(verdict)
+
+
+@inlined
+def is_isolated(router: Any, end: Any) -> bool:
+    """Whether policies say who may talk to what has the end ``end``."""
+    return policy_of(router).ends[end].ingress != 0
+
+
+@inlined
+def is_confined(router: Any, end: Any) -> bool:
+    """Whether policies say whom what has the end ``end`` may talk to."""
+    return policy_of(router).ends[end].egress != 0
 
 
 @inlined

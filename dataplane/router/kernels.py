@@ -15,6 +15,7 @@ from dataplane.memory import compare_and_swap, load_acquire
 from dataplane.neighbour.timers import run_neighbour_timers
 from dataplane.router.announcements import announce_router
 from dataplane.router.beyond import aim_questions, send_beyond
+from dataplane.router.bridged import bridge_packet, bridge_unreadable
 from dataplane.router.departure import send_again, send_own
 from dataplane.router.events import tell_frame
 from dataplane.router.link import meet_arp, meet_discovery
@@ -24,9 +25,11 @@ from dataplane.router.tables import (
     ARP_ERRAND,
     BRIDGED,
     DISCOVERY_ERRAND,
+    JUDGED,
     MALFORMED_ERRAND,
     NOT_ROUTABLE_ERRAND,
     PACKET_ERRAND,
+    UNREADABLE,
 )
 from dataplane.router.view import clock_of, flow_head_of, fragments_of, interfaces_of, neighbours_of, parking_of
 from dataplane.vector import NO_PEER
@@ -87,6 +90,10 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         is_bridged = not meet_arp(vector, arena, tables.admit, tables.switches, router, egress, i, tick)
     elif errand == DISCOVERY_ERRAND:
         is_bridged = not meet_discovery(vector, arena, tables.admit, tables.switches, router, egress, i, tick)
+    elif errand == JUDGED:
+        bridge_packet(vector, arena, tables, router, egress, i, tick)
+    elif errand == UNREADABLE:
+        bridge_unreadable(vector, arena.heads, tables, router, egress, i)
     elif errand == MALFORMED_ERRAND:
         drop(vector, i, MALFORMED_PACKET)
     elif errand == NOT_ROUTABLE_ERRAND:
@@ -97,6 +104,6 @@ def decide_frame(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
         if not send_beyond(vector, arena.heads, tables, router, egress, i):
             flood_where_unknown(vector, tables, egress, i)
     if flow_head_of(router).observed[0] != 0:
-        tell_frame(vector, router, i, errand == PACKET_ERRAND)
+        tell_frame(vector, router, i, errand in (PACKET_ERRAND, JUDGED))
     if verdict == RETURNED and vector.verdict[i] == CONSUME:  # It is counted as consumed already.
         vector.verdict[i] = ORIGINATED

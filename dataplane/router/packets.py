@@ -10,7 +10,7 @@ import numpy as np
 from dataplane.drop import drop
 from dataplane.flow.kernels import is_same_key, remove_flow
 from dataplane.flow.states import begin_tracking, first_timeout, track_packet
-from dataplane.flow.tables import BEATEN, BEGINS_ANEW, TABLE_FULL
+from dataplane.flow.tables import BEATEN, BEGINS_ANEW, NO_HALF, TABLE_FULL
 from dataplane.fragment.cut import cut_packet
 from dataplane.fragment.kernels import follow_fragment, pass_fragment
 from dataplane.fragment.tables import FOLLOWS, OVERLAPS, WAITS
@@ -31,12 +31,14 @@ from dataplane.router.complaints import (
     SAY_UNREACHABLE,
     refuse,
 )
-from dataplane.router.conversations import copy_reversed, find_conversation, lacks_transport
+from dataplane.router.conversations import find_conversation, lacks_transport
 from dataplane.router.departure import address_frame, send_out
+from dataplane.router.judged import NO_PORT, may_pass, note_new_flow
 from dataplane.router.permission import PERMITTED, forbid, is_hidden, reason_against
 from dataplane.router.routes import find_group, hop_of
 from dataplane.router.service import serve_packet
 from dataplane.router.tables import KNOWN, RELATED, UNTRACKED
+from dataplane.router.tuples import copy_reversed
 from dataplane.router.view import (
     fib4_of,
     fib6_of,
@@ -66,6 +68,7 @@ from dataplane.verdict import (
     NEIGHBOUR_UNRESOLVED,
     NO_ROUTE,
     PACKET_TOO_BIG,
+    POLICY_DENIED,
     ROUTE_BLACKHOLE,
     TTL_EXCEEDED,
 )
@@ -96,14 +99,18 @@ def route_packet(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     Reads: the packet's columns, route_group, flow_hash, interface. Writes: the packet, its columns, verdict, egress
     queues, flows. Frames that it causes stand behind it in the vector afterwards.
     """
+    likely = np.int64(vector.likely_half[i])
+    vector.likely_half[i] = NO_HALF
     for _ in range(ATTEMPTS):
-        if try_to_route(vector, arena, tables, router, egress, i, tick):
+        if try_to_route(vector, arena, tables, router, egress, i, likely, tick):
             return
     drop(vector, i, FLOW_TABLE_FULL)
 
 
 @expanded
-def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, tick: Any) -> bool:
+def try_to_route(
+    vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, likely: Any, tick: Any
+) -> bool:
     """Do so, or return False, with nothing written, if the packet's flow has come or gone meanwhile."""
     heads, way = arena.heads, way_of(router)
     entering = interfaces_of(router).interface[vector.interface[i]]
@@ -120,14 +127,14 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
             return True
         if vector.fragment[i] != WHOLE and not is_placed(vector, arena, router, i, tick):
             return True
-        find_conversation(vector, heads, router, i, tick)
+        find_conversation(vector, heads, router, i, likely, tick)
         if way.destination_low != low or way.destination_high != high:
             high, low = way.destination_high, way.destination_low
             group = find_group(fib4_of(router), fib6_of(router), high, low)
 
     hop = next_hops_of(router)[np.int64(hop_of(router, vector, i, group))]
     if hop.kind == LOCAL:
-        serve_packet(vector, arena, tables, router, egress, i, hop)
+        serve_packet(vector, arena, tables, router, egress, i, hop, high, low)
         return True
     if stays_on_link(vector, i):
         drop(vector, i, MARTIAN_ADDRESS)
@@ -135,11 +142,8 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     if hop.kind != CONNECTED and hop.kind != VIA:
         refuse_route(vector, arena, router, tables.switches, egress, i, hop.kind)
         return True
-    if way.standing < KNOWN:
-        reason = reason_against(vector, router, entering, hop, i)
-        if reason != PERMITTED:
-            forbid(vector, arena, router, tables.switches, egress, i, reason)
-            return True
+    if not is_let_go(vector, arena, tables, router, egress, i, entering, hop, high, low):
+        return True
     at = np.int64(vector.head_at[i]) + ETHERNET_BYTES
     if heads[at + (IPV6_HOP_LIMIT if vector.is_ipv6[i] else IPV4_TTL)] <= 1:
         refuse(vector, arena, router, tables.switches, egress, i, TTL_EXCEEDED, SAY_TIME_EXCEEDED, 0)
@@ -168,6 +172,22 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     aim_routed(vector, router, i, number, high, low)
     send_whole(vector, arena, tables, egress, i, np.int64(hop.mtu) if is_cut else 0, stays)
     return True
+
+
+@expanded
+def is_let_go(
+    vector: Any, arena: Any, tables: Any, router: Any, egress: Any, i: int, entering: Any, hop: Any, high: Any, low: Any
+) -> bool:
+    """Whether networks and policies let frame ``i`` go by ``hop`` to an address; it is dropped if they do not."""
+    if way_of(router).standing < KNOWN:
+        reason = reason_against(vector, router, entering, hop, i)
+        if reason != PERMITTED:
+            forbid(vector, arena, router, tables.switches, egress, i, reason)
+            return False
+    if may_pass(vector, router, i, NO_PORT, high, low):
+        return True
+    drop(vector, i, POLICY_DENIED)
+    return False
 
 
 @expanded
@@ -335,5 +355,5 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
     flow = open_flow(nat_of(router), flows_of(router), way.conversation, translates, tick, timeout)
     if flow > 0:
         begin_tracking(flows_of(router), flow, flow_rules_of(router), vector, heads, i, tick)
-        vector.likely_half[i] = flow * 2
+        note_new_flow(vector, router, flow, i)
     return flow

@@ -9,7 +9,7 @@ from dataplane.jit import inlined, kernel
 from dataplane.route.hops.kernels import choose_hop, hop_in_spread, is_spread
 from dataplane.route.hops.tables import CONNECTED, LOCAL
 from dataplane.route.kernels import find_route4, find_route6
-from dataplane.router.lookahead import hash_of_packet
+from dataplane.router.tuples import hash_of_packet
 from dataplane.router.view import fib4_of, fib6_of, flow_head_of, groups_of, next_hops_of, spreads_of
 from dataplane.vector import WHOLE
 

@@ -19,6 +19,10 @@ ARP_ERRAND: Final = 2
 DISCOVERY_ERRAND: Final = 3
 MALFORMED_ERRAND: Final = 4
 NOT_ROUTABLE_ERRAND: Final = 5
+JUDGED: Final = 6
+"""A packet that is not for the router, but that policies may have something against."""
+UNREADABLE: Final = 7
+"""Neither ARP nor a packet, where policies are."""
 
 UNTRACKED: Final = 0
 """How a packet's conversation is known: not at all."""
@@ -39,12 +43,17 @@ WAY_DTYPE: Final = np.dtype(
         ("ingress", "u4"),
         ("destination_high", "u8"),
         ("destination_low", "u8"),
+        # Of the burst: the policies' stamp as it began, 0 if there are none.
+        ("stamp", "u4"),
+        ("is_from_node", "u1"),
+        ("members", "u2", (MAX_PORTS,)),
     ],
     align=True,
 )
 """What is found out about the packet at hand: its flow's half if it is KNOWN or RELATED, whether its destination is
 being translated, and to what; and what policy says of it: the judgements (``policy/tables.py``) of its source's egress
-and its destination's ingress, 0 where nobody's policy was asked."""
+and its destination's ingress, 0 where nobody's policy was asked; whether the node itself has begun the conversation;
+who of its domain may have it, if it is for several."""
 
 ERRORS_DTYPE: Final = np.dtype([("due_ns", "u8", (MAX_PORTS, 1))], align=True)
 """What limits ICMP errors: for each port that they go to, when its bucket will be full again."""

@@ -1,0 +1,41 @@
+"""What no policy is asked about: without it stations would have no addresses, and find nobody.
+
+ARP is none of IP, and let pass before. Neighbour discovery and multicast listeners stay on their link (RFC 4861, RFC
+3810). Of DHCP an endpoint is a client (RFC 2131 section 4.1, RFC 8415 section 7.2), and what is no endpoint a server.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from dataplane.jit import kernel
+from dataplane.router.judgement import end_of_port
+from dataplane.vector import WHOLE
+from dataplane.wire import NEIGHBOUR_ADVERTISEMENT, PROTOCOL_ICMPV6, PROTOCOL_UDP, ROUTER_SOLICITATION
+
+LISTENER_QUERY: Final = 130
+LISTENER_DONE: Final = 132
+LISTENER_REPORT2: Final = 143
+
+ASKS: Final = 68 << 16 | 67
+ANSWERS: Final = 67 << 16 | 68
+ASKS6: Final = 546 << 16 | 547
+ANSWERS6: Final = 547 << 16 | 546
+
+
+@kernel
+def is_exempt(vector: Any, heads: Any, router: Any, i: int) -> bool:
+    """Whether frame ``i``, a packet whose columns are filled, is let pass whatever policies say."""
+    at = np.int64(vector.transport_at[i])
+    if at == 0 or vector.fragment[i] != WHOLE:
+        return False
+    is_ipv6 = vector.is_ipv6[i] != 0
+    if vector.protocol[i] == PROTOCOL_ICMPV6 and is_ipv6:
+        kind = heads[at]
+        is_discovery = ROUTER_SOLICITATION <= kind <= NEIGHBOUR_ADVERTISEMENT
+        return is_discovery or LISTENER_QUERY <= kind <= LISTENER_DONE or kind == LISTENER_REPORT2
+    if vector.protocol[i] != PROTOCOL_UDP:
+        return False
+    if end_of_port(router, vector.in_port[i]) != 0:
+        return vector.ports[i] == (ASKS6 if is_ipv6 else ASKS)
+    return vector.ports[i] == (ANSWERS6 if is_ipv6 else ANSWERS)

@@ -1,0 +1,106 @@
+"""Whether policies let a packet pass: asked of first packets, and of packets of flows once policies have changed.
+
+A flow keeps the stamp that it was judged under. Its other packets cost one comparison, until the stamp is another; then
+the flow is judged anew, whichever of its packets comes, in the direction in which it was begun.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dataplane.flow.tables import BEGUN_BY_NODE, REPLY, SOURCE_PORT_SHIFT
+from dataplane.interfaces.tables import NODE, SERVES
+from dataplane.jit import inlined, kernel
+from dataplane.policy.kernels import policy_key
+from dataplane.router.exempt import is_exempt
+from dataplane.router.judgement import end_behind, find_end, judge_ends, policy_is_on, policy_stamp
+from dataplane.router.permission import is_from_link
+from dataplane.router.tables import KNOWN, NEW, RELATED
+from dataplane.router.view import flows_of, interfaces_of, way_of
+
+NO_PORT = -1
+
+_OFF = np.uint32(0)
+_PORT = np.uint32(0xFFFF)
+
+
+@inlined
+def begin_judging(router: Any) -> None:
+    """Note for a burst under which stamp its packets are judged; before any of them is."""
+    way_of(router).stamp = policy_stamp(router) if policy_is_on(router) else _OFF
+
+
+@inlined
+def may_pass(vector: Any, router: Any, i: int, port: Any, high: Any, low: Any) -> bool:
+    """Whether policies let frame ``i`` go to an address, behind ``port`` if that is not NO_PORT.
+
+    Reads: the way. Writes: the judgements of the frame, and of the flow that it is of; what is denied changes no flow.
+    """
+    way = way_of(router)
+    if way.stamp == _OFF or way.standing == RELATED:
+        return True
+    if way.standing == KNOWN and flows_of(router).records[way.half >> 1].judged == way.stamp:
+        return True
+    return judge_packet(vector, router, i, port, high, low)
+
+
+@inlined
+def may_be_served(vector: Any, heads: Any, router: Any, i: int, high: Any, low: Any) -> bool:
+    """Whether policies let frame ``i`` go to an address of the router's own."""
+    if way_of(router).stamp == _OFF or is_exempt(vector, heads, router, i):
+        return True
+    return may_pass(vector, router, i, NO_PORT, high, low)
+
+
+@kernel
+def judge_packet(vector: Any, router: Any, i: int, port: Any, high: Any, low: Any) -> bool:
+    """Ask the policies of both ends of frame ``i``, or of the flow that it is of."""
+    way = way_of(router)
+    sender = end_behind(router, np.int64(vector.in_port[i]), vector.source_high[i], vector.source_low[i])
+    receiver = end_behind(router, port, high, low) if port != NO_PORT else find_end(router, high, low)
+    record = flows_of(router).records[way.half >> 1 if way.standing == KNOWN else 0]
+    asked = np.uint64(vector.ports[i] & _PORT)
+    way.is_from_node = is_from_node(vector, router, i)
+    if way.standing == NEW:
+        asked = way.conversation.reply.word >> SOURCE_PORT_SHIFT
+    elif way.standing == KNOWN:
+        asked = record.reply.key.word >> SOURCE_PORT_SHIFT
+        way.is_from_node = record.traits & BEGUN_BY_NODE != 0
+        if way.half & 1 == REPLY:
+            sender, receiver = receiver, sender
+    passes = judge_ends(router, sender, receiver, policy_key(vector.protocol[i], asked), way.is_from_node != 0)
+    vector.egress_judgement[i] = way.egress
+    vector.ingress_judgement[i] = way.ingress
+    if passes and way.standing == KNOWN:
+        note_judgement(record, way)
+    return passes
+
+
+@kernel
+def is_from_node(vector: Any, router: Any, i: int) -> bool:
+    """Whether the node itself, or what the agent serves, has sent frame ``i``."""
+    entering = interfaces_of(router).interface[vector.interface[i]]
+    if entering.traits & SERVES:
+        return True
+    return entering.traits & NODE != 0 and is_from_link(vector, router, entering, i)
+
+
+@inlined
+def note_judgement(record: Any, way: Any) -> None:
+    """Let a flow pass on by what has just been said of it."""
+    record.original.judgement = way.egress
+    record.reply.judgement = way.ingress
+    record.judged = way.stamp
+
+
+@inlined
+def note_new_flow(vector: Any, router: Any, flow: int, i: int) -> None:
+    """Let a flow that has just been made for frame ``i`` pass on by what was said of that."""
+    vector.likely_half[i] = flow * 2
+    way = way_of(router)
+    if way.stamp == _OFF:
+        return
+    record = flows_of(router).records[flow]
+    note_judgement(record, way)
+    if way.is_from_node:
+        record.traits |= BEGUN_BY_NODE
