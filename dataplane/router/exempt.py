@@ -17,10 +17,9 @@ LISTENER_QUERY: Final = 130
 LISTENER_DONE: Final = 132
 LISTENER_REPORT2: Final = 143
 
-ASKS: Final = 68 << 16 | 67
-ANSWERS: Final = 67 << 16 | 68
-ASKS6: Final = 546 << 16 | 547
-ANSWERS6: Final = 547 << 16 | 546
+ASKS: Final = (68 << 16 | 67, 546 << 16 | 547)
+ANSWERS: Final = (67 << 16 | 68, 547 << 16 | 546)
+"""Ports of DHCP, and of that of IPv6."""
 
 
 @kernel
@@ -29,13 +28,12 @@ def is_exempt(vector: Any, heads: Any, router: Any, i: int) -> bool:
     at = np.int64(vector.transport_at[i])
     if at == 0 or vector.fragment[i] != WHOLE:
         return False
-    is_ipv6 = vector.is_ipv6[i] != 0
-    if vector.protocol[i] == PROTOCOL_ICMPV6 and is_ipv6:
+    if vector.protocol[i] == PROTOCOL_ICMPV6 and vector.is_ipv6[i]:
         kind = heads[at]
         is_discovery = ROUTER_SOLICITATION <= kind <= NEIGHBOUR_ADVERTISEMENT
         return is_discovery or LISTENER_QUERY <= kind <= LISTENER_DONE or kind == LISTENER_REPORT2
     if vector.protocol[i] != PROTOCOL_UDP:
         return False
     if end_of_port(router, vector.in_port[i]) != 0:
-        return vector.ports[i] == (ASKS6 if is_ipv6 else ASKS)
-    return vector.ports[i] == (ANSWERS6 if is_ipv6 else ANSWERS)
+        return vector.ports[i] in ASKS
+    return vector.ports[i] in ANSWERS

@@ -15,6 +15,10 @@ from tests.rows.overlay import (
 )
 from tests.rows.overlay import sizes as overlay_sizes
 from tests.rows.overlay.world import UNDERLAYS
+from tests.rows.policy import bridged
+from tests.rows.policy import fragments as judged_fragments
+from tests.rows.policy import groups as to_groups
+from tests.rows.policy import routed as judged_routed
 from tests.rows.router import (
     arp,
     claims,
@@ -77,3 +81,10 @@ OVERLAY_ROWS = [
     for subject, rows in OVERLAY_SUBJECTS.items()
     for row in rows(under)
 ]
+POLICY_SUBJECTS = {
+    "bridged": bridged.ROWS,
+    "groups": to_groups.ROWS,
+    "fragments": judged_fragments.ROWS,
+    "routed": judged_routed.ROWS,
+}
+POLICY_ROWS = [(subject, row) for subject, rows in POLICY_SUBJECTS.items() for row in rows]

@@ -1,0 +1,1 @@
+"""What policies make of packets on their way: bridged, routed, to groups, in fragments, and what is exempt."""
