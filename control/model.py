@@ -340,3 +340,10 @@ def without_policies(configuration: Configuration) -> Configuration:
 def only_peers_differ(before: Configuration, after: Configuration) -> bool:
     """Whether there is an overlay, and nothing but its peers is another, if anything is."""
     return before.overlay is not None and without_peers(before) == without_peers(after)
+
+
+def only_policies_differ(before: Configuration, after: Configuration) -> bool:
+    """Whether there are manifests, and nothing but their objects are others, if anything is."""
+    if before.manifests is None or after.manifests is None:
+        return False
+    return replace(before, manifests=None) == replace(after, manifests=None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from control.errors import UserError
+from control.fabric.changes import Changes, compare_plans
 from control.fabric.copies import Learning, write_copy
 from control.fabric.domains import DomainKey
 from control.fabric.entries import (
@@ -28,10 +29,11 @@ from control.fabric.interfaces import InterfaceKey
 from control.fabric.lapse import lapsed_between
 from control.fabric.others import OtherNodes
 from control.fabric.plan import Numbers, Plan, make_plan
+from control.fabric.policy import FabricPolicy
 from control.fabric.router import Router
 from control.fabric.routes import PlannedRoute, plan_routes
 from control.fabric.rows import static_entries
-from control.model import Address, Configuration, Limits, Port, Subnet, only_peers_differ
+from control.model import Address, Configuration, Limits, Subnet, only_peers_differ, only_policies_differ
 from control.overlay.store import PeerPlan
 from dataplane.fdb.build import (
     StaticEntry,
@@ -51,15 +53,6 @@ from dataplane.parking.build import forget_parked
 from dataplane.state import Capacities, attach_state, create_state
 from dataplane.vector import MAX_PORTS
 from dataplane.verdict import REASON_NAMES
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What a new configuration did to the ports. A changed one keeps its index; its device may differ."""
-
-    added: tuple[Port, ...] = ()
-    removed: tuple[Port, ...] = ()
-    changed: tuple[Port, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,8 @@ class Fabric:
         self.state, self.region = create_state(capacities, workers, shared, seed)
         self.plan = Plan()
         self.router = Router(self.state, limits.routes)
-        self.others = OtherNodes(self.state, self.router)
+        self.policy = FabricPolicy(self.state, self.router.grace)
+        self.others = OtherNodes(self.state, self.router, self.policy)
         self.epochs: dict[int, int] = {}
         self.static_stamp = 0
         self.statics: list[StaticEntry] = []
@@ -138,7 +132,8 @@ class Fabric:
         )
         fabric.plan = make_plan(configuration, before)
         fabric.router = Router(fabric.state, configuration.limits.routes)
-        fabric.others = OtherNodes(fabric.state, fabric.router)
+        fabric.policy = FabricPolicy(fabric.state, fabric.router.grace)
+        fabric.others = OtherNodes(fabric.state, fabric.router, fabric.policy)
         fabric.router.take_over(fabric.others.take_over(fabric.plan, plan_routes(fabric.plan), known))
         # An agent that died within a change has written it into the tables, but not into its snapshot.
         rules = fabric.state.fdb_rules[1 - free_copy(fabric.state.control[0])]
@@ -175,11 +170,15 @@ class Fabric:
 
         UserError, with the old state kept, if the tables cannot hold it or a worker is stuck in the state before.
         """
-        if only_peers_differ(self.configuration, configuration):
+        is_in_place = self.policy.is_in_place
+        if only_peers_differ(self.configuration, configuration) and is_in_place:
             self.others.feed_file(configuration, now_s)
-            self.plan = replace(self.plan, configuration=configuration)
-            return Changes()
-        return self._change(configuration, void_all=False, now_s=now_s)
+        elif only_policies_differ(self.configuration, configuration) and is_in_place:
+            self.policy.change(replace(self.plan, configuration=configuration), self.others.store)
+        else:
+            return self._change(configuration, void_all=False, now_s=now_s)
+        self.plan = replace(self.plan, configuration=configuration)
+        return Changes()
 
     def flush_fdb(self) -> int:
         """Forget every dynamic entry: each port gets a new epoch. Return how many entries that were."""
@@ -202,6 +201,7 @@ class Fabric:
         write_copy(self.state, free_copy(control), plan, Learning(epochs, statics, stamp))
         # What leads to a new interface is of no effect before that is in force: its domain has no ports yet.
         self._change_routes(plan, base, now_s)
+        self.policy.write(free_copy(control), plan)
         changes = compare_plans(self.plan, plan)
         self._begin_ports([plan.ports[port.name].index for port in changes.added])
         for index, epoch in epochs.items():
@@ -227,9 +227,11 @@ class Fabric:
         before = self.others.tables.base
         routes = self.others.settle(plan, base, now_s)
         try:
+            self.policy.settle(plan, self.others.store)
             self.router.change(routes)
         except UserError:
             self.others.settle(self.plan, before, now_s)
+            self.policy.revert(self.plan, self.others.store)
             raise
 
     def _finish_change(self) -> None:
@@ -245,6 +247,7 @@ class Fabric:
         end_flows(state.flow_head[0], state.flow_records, self.left.lapsed)
         end_flows(state.mapping_head[0], state.mapping_records, self.left.lapsed)
         forget_parked(state.parking_head[0], state.parking_places, self.left.ports, self.left.domains)
+        self.policy.release(self.plan)
         self.left = None
         demand_sweep(state.fdb_head[0])
 
@@ -386,14 +389,3 @@ class Fabric:
             import os
 
             os.close(self.region.fd)
-
-
-def compare_plans(before: Plan, after: Plan) -> Changes:
-    """Return which ports came, went, and differ."""
-    return Changes(
-        added=tuple(plan.port for name, plan in after.ports.items() if name not in before.ports),
-        removed=tuple(plan.port for name, plan in before.ports.items() if name not in after.ports),
-        changed=tuple(
-            plan.port for name, plan in after.ports.items() if name in before.ports and plan != before.ports[name]
-        ),
-    )

@@ -11,6 +11,7 @@ from control.errors import UserError
 from control.fabric.ground import Ground, ground_of
 from control.fabric.peers import PeerTables, Routes
 from control.fabric.plan import Plan
+from control.fabric.policy import FabricPolicy
 from control.fabric.router import Router
 from control.fabric.routes import PlannedRoute
 from control.model import TUNNEL, Configuration, Subnet
@@ -26,14 +27,20 @@ FILE = "file"
 class OtherNodes:
     """Writes what the agent writes of peers into a ``State``, with the routes to them."""
 
-    def __init__(self, state: Any, router: Router) -> None:
+    def __init__(self, state: Any, router: Router, policy: FabricPolicy) -> None:
         self.store = PeerStore()
         self.tables = PeerTables(state, router)
+        self._policy = policy
         self._state = state
 
     def feed(self, plan: PeerPlan) -> None:
         """Make what is planned so. UserError, and all is as it was, if the tables cannot hold it."""
-        gone = self.tables.change(plan.changes)
+        known = self._policy.feed(plan.changes)  # First, so that nobody is taken for another by what is forwarded.
+        try:
+            gone = self.tables.change(plan.changes)
+        except UserError:
+            self._policy.restore(known)
+            raise
         self.store.take_in(plan)
         for number in gone:
             self._forget(number)

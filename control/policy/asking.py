@@ -46,7 +46,7 @@ def decide(
     if one.pod is not None and other.pod is not None and one.pod.name == other.pod.name:
         return UNDECIDED, UNDECIDED
     egress = ask(book, "egress", one, other, key)
-    return egress, UNDECIDED if one.is_node else ask(book, "ingress", other, one, key)
+    return egress, UNDECIDED if one.is_node or not egress.allowed else ask(book, "ingress", other, one, key)
 
 
 def end_of(book: PolicyBook, who: Pod | Address) -> End:

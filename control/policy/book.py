@@ -66,11 +66,11 @@ class PolicyBook:
         What went out of use is kept until ``release``, and conversations are judged again only after that.
         """
         before = self.wanted
-        self._plan(wanted)
+        self.plan(wanted)
         try:
             self.writing.write()
         except TableFullError as error:
-            self._plan(before)
+            self.plan(before)
             self.writing.write()
             self.release()
             raise UserError(f"policies: {error}; use fewer") from error
@@ -123,7 +123,8 @@ class PolicyBook:
 
     # Plans: who and what there is, in this process's memory alone.
 
-    def _plan(self, wanted: Wanted) -> None:
+    def plan(self, wanted: Wanted) -> None:
+        """Know what is wanted, and write nothing yet."""
         before, self.wanted = self.wanted, wanted
         namespaces, entries = self._take_policies(before.manifests, wanted.manifests)
         changed = changed_pods(before.pods, wanted.pods)
@@ -144,6 +145,8 @@ class PolicyBook:
         """Know the namespaces and policies; return the namespaces that are others, and the policies as they were and
         are that are."""
         namespaces: set[str] = set()
+        if before is after:
+            return namespaces, []
         if before.namespaces is not after.namespaces:
             known = Namespaces(after.namespaces)
             namespaces = self.judges.namespaces.differing(known)

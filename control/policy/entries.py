@@ -6,6 +6,7 @@ about pods alone, be it about blocks or everybody.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from control.policy.model import (
@@ -38,26 +39,30 @@ class RuleName(NamedTuple):
     direction: Direction
 
 
-class Callers(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Callers:
     """Pods that have a port of a name: whom an egress rule is about that says only that."""
 
     name: str
 
 
-class Addressed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Addressed:
     """Whoever has an address that ``peer`` is about, as one more thing that is known of him."""
 
     peer: NodePeer | NamePeer | BlockPeer
 
 
-class Pods(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Pods:
     """Pods that ``peer`` selects, written in ``namespace``; None there where the peer says namespaces itself."""
 
     peer: PodPeer
     namespace: str | None
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Block:
     """Addresses, by the longest prefix that holds them."""
 
     peer: BlockPeer

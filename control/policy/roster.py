@@ -1,7 +1,7 @@
 """Who has which address: every pod, every address that rules ask for, and what rules can tell of it.
 
-A *member* is what the tables call an end: a pod at one of its addresses, or an address of nobody we know but that a rule
-asks for, or that is this node's own. A pod's first member stands for the pod itself, whatever it sends from.
+A *member* is what the tables call an end: a pod at one of its addresses, or an address of nobody we know but that a
+rule asks for, or that is this node's own. A pod's first member stands for the pod itself, whatever it sends from.
 """
 
 from bisect import bisect_left

@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.policy.tables import BLOCK_BIT, NUMBER_SHIFT, ROW_SHIFT, RULE_MASK
 from dataplane.route.change import groups_in_use
-from dataplane.route.tables import Fib
+from dataplane.route.tables import FANOUT, GROUP_MASK, LENGTH_SHIFT, NODE, ROOT_BITS, STRIDE, Fib
 
 _NUMBER_MASK = np.uint64((1 << 17) - 1)
 
@@ -50,3 +50,16 @@ def rules_of(state: Any, lists: Any) -> set[int]:
     begin = np.cumsum(count) - count
     places = np.repeat(first - begin, count) + np.arange(int(count.sum()))
     return numbers_in(state.policy_steps[places] & RULE_MASK)
+
+
+def find_former(fib: Fib, width: int, address: int) -> tuple[int, int]:
+    """Return the end to which an address of ``width`` bits leads in a table, and how long the prefix is that says so;
+    zeros if none does. Read slowly, word by word."""
+    words, depth = fib.units.view(np.uint32), ROOT_BITS
+    word = int(fib.root[address >> width - ROOT_BITS])
+    while word >= NODE:
+        ref = word - NODE
+        entry = (address << STRIDE >> width - depth) & FANOUT - 1
+        runs = int(fib.units[ref]) & (2 << entry) - 1
+        word, depth = int(words[2 * ref + 1 + runs.bit_count()]), depth + STRIDE
+    return word & GROUP_MASK, word >> LENGTH_SHIFT
