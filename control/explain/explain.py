@@ -7,6 +7,7 @@ from control.explain.answer import neighbour_answer, presence
 from control.explain.decode import Decoded
 from control.explain.packet import Packet, ether_type_of, frame_bytes, packet_bytes
 from control.explain.place import answerer_of, mac_of, place_packet
+from control.explain.rulings import RuleNames, rulings_of
 from control.explain.stages import Findings, Stage, stages_of
 from control.explain.trial import Fate, Outcome, Trial
 from control.fabric import Fabric
@@ -35,7 +36,8 @@ class Sent:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What becomes of a packet. ``sent``: how it leaves; ``answers``: what the fabric sends because of it."""
+    """What becomes of a packet. ``policy`` and ``rule`` decided, None where nobody's policy was asked; ``audited``:
+    they deny it, and it passes. ``sent``: how it leaves; ``answers``: what the fabric sends because of it."""
 
     packet: str
     in_port: str
@@ -44,6 +46,9 @@ class Explanation:
     out: tuple[str, ...]
     stages: tuple[Stage, ...]
     flow: Document | None
+    policy: str | None
+    rule: str | None
+    audited: bool
     sent: tuple[Sent, ...]
     answers: tuple[Sent, ...]
     assumed: tuple[str, ...]
@@ -55,7 +60,9 @@ class Explanation:
         return document
 
 
-def explain(packet: Packet, fabric: Fabric, now_ns: int, in_port: str | None, is_running: bool) -> Explanation:
+def explain(
+    packet: Packet, fabric: Fabric, now_ns: int, in_port: str | None, is_running: bool, rule_names: RuleNames
+) -> Explanation:
     """Return what becomes of ``packet`` on the tables of ``fabric``, which are changed by it.
 
     ``is_running``: they are a copy of a running fabric's, whose switch knows what it knows; otherwise whoever is named
@@ -71,7 +78,8 @@ def explain(packet: Packet, fabric: Fabric, now_ns: int, in_port: str | None, is
     parsed, admitted = trial.admit(place.port.index, frame)
     first = trial.carry(place.port.index, frame)
     fate, way, neighbour, made_later = _follow(trial, first, assumed)
-    findings = Findings(fabric, packet, place, len(payload), parsed, admitted, fate, way, neighbour)
+    rules = rulings_of(fate, rule_names)
+    findings = Findings(fabric, packet, place, len(payload), parsed, admitted, fate, way, neighbour, rules)
     made = [*first.made, *made_later]
     questions = [each for each in made if _asked(each) is not None]
     if findings.verdict == "forward":  # What else was made are the packet's further fragments.
@@ -89,6 +97,9 @@ def explain(packet: Packet, fabric: Fabric, now_ns: int, in_port: str | None, is
         out=tuple(dict.fromkeys(each.port for each in sent)),
         stages=tuple(stages_of(findings)),
         flow=_flow(findings),
+        policy=rules.policy or None,
+        rule=rules.rule or None,
+        audited=rules.audited,
         sent=sent,
         answers=answers,
         assumed=tuple(assumed),

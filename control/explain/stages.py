@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from control.explain.decode import Decoded, end_text
 from control.explain.packet import PROTOCOLS, Packet
 from control.explain.place import Place, interface_at, interface_name
+from control.explain.rulings import POLICY_REASONS, Rulings
 from control.explain.trial import Fate
 from control.fabric import Fabric
 from control.fabric.entries import FlowTuple, address_of, flow_tuple
@@ -16,12 +17,15 @@ from control.model import TUNNEL, Address, Subnet
 from dataplane.flow.build import key_of
 from dataplane.route.hops.build import NextHop
 from dataplane.route.hops.tables import KIND_NAMES, LOCAL
-from dataplane.router.tables import BRIDGED, KNOWN, NEW, RELATED, UNTRACKED
+from dataplane.router.tables import BRIDGED, JUDGED, KNOWN, NEW, RELATED, UNTRACKED
 from dataplane.verdict import DROP_REASONS
 
 HELP = {reason.name: reason.help for reason in DROP_REASONS}
 
-ROUTED = ("packet", "flow", "destination", "route", "service", "permission", "lifetime", "size", "neighbour", "source")
+ROUTED = (
+    *("packet", "flow", "destination", "route", "permission", "policy", "service"),
+    *("lifetime", "size", "neighbour", "source"),
+)
 """The router's stages, in order; then the packet is sent."""
 
 STAGE_OF = {
@@ -38,6 +42,8 @@ STAGE_OF = {
     "networks_isolated": "permission",
     "network_internal": "permission",
     "unsolicited": "permission",
+    "policy_denied": "policy",
+    "policy_unreadable": "policy",
     "ttl_exceeded": "lifetime",
     "packet_too_big": "size",
     "neighbour_unresolved": "neighbour",
@@ -81,6 +87,7 @@ class Findings:
     fate: Fate
     way: Any
     neighbour: str
+    rules: Rulings
 
     @property
     def verdict(self) -> str:
@@ -126,10 +133,17 @@ def stages_of(found: Findings) -> list[Stage]:
     if found.reason == "static_mac_elsewhere":
         return [*stages, _end("learn", found)]
     stages.append(Stage("learn", "forward", f"{found.place.source_mac.hex(':')} is at {found.place.port.port.name}"))
-    if found.fate.errand == BRIDGED:
-        last = _end("bridge", found) if found.verdict != "forward" else Stage("bridge", "forward", _ports_text(found))
-        return [*stages, last]
+    if found.fate.errand in (BRIDGED, JUDGED):
+        return stages + _bridge_stages(found)
     return stages + _router_stages(found)
+
+
+def _bridge_stages(found: Findings) -> list[Stage]:
+    if found.reason in POLICY_REASONS:
+        return [_end("policy", found, found.rules.text)]
+    policy = [Stage("policy", "forward", found.rules.text)] if found.rules.text else []
+    last = _end("bridge", found) if found.verdict != "forward" else Stage("bridge", "forward", _ports_text(found))
+    return [*policy, last]
 
 
 def route_of(fabric: Fabric, address: Address) -> Route:
@@ -170,6 +184,8 @@ def _ended_at(found: Findings, route: Route) -> str:
 
 def _router_notes(found: Findings, route: Route) -> dict[str, str]:
     notes = {"packet": "for the router", "route": _route_text(found, route)}
+    if found.rules.text:
+        notes["policy"] = found.rules.text
     if found.is_tracked:
         notes["flow"] = _flow_text(found)
         if found.way.is_redirected or found.destination() != found.packet.destination:

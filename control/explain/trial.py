@@ -10,6 +10,7 @@ import numpy as np
 
 from control.fabric import Fabric
 from dataplane.admit.kernels import admit_frames
+from dataplane.flow.tables import NO_HALF
 from dataplane.generation.tables import COPIES
 from dataplane.parse.kernels import parse_frames
 from dataplane.pipeline import begin_burst, carry_vector, rest
@@ -26,13 +27,16 @@ WORKER = 0
 class Fate:
     """What became of one frame: a name of VERDICT_NAMES, the drop reason's or None, and its copies by port index.
 
-    ``remote``: which peer gets the copy for the tunnel, EVERY_PEER for all of them."""
+    ``remote``: which peer gets the copy for the tunnel, EVERY_PEER for all of them. ``egress``, ``ingress``: what
+    policy has said of it (``policy/tables.py``), or of its conversation; 0 where it was not asked."""
 
     verdict: str
     reason: str | None
     domain: int
     remote: int = NO_PEER
     errand: int = BRIDGED
+    egress: int = 0
+    ingress: int = 0
     copies: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -54,11 +58,14 @@ class Trial:
         self.fabric = fabric
         self.now_ns = now_ns
         self.vector, self.arena, self.egress = make_vector(), make_arena(1), make_egress()
+        self.is_judged = False
+        """Whether policies were asked about the frame at hand."""
 
     def admit(self, port: int, frame: bytes) -> tuple[Fate, Fate]:
         """Return what parsing, and then admission, alone make of a frame; nothing is used up by that."""
         state, vector, heads = self.fabric.state, self.vector, self.arena.heads
         self._load(port, frame)
+        self.is_judged = False
         generation = begin_burst(state, WORKER)
         parse_frames(vector, heads)
         parsed = self._fate(0)
@@ -72,6 +79,7 @@ class Trial:
         self._load(port, frame)
         vector.errand[:] = BRIDGED
         generation = begin_burst(state, WORKER)
+        self.is_judged = bool(state.policy[generation % COPIES].is_on)
         carry_vector(vector, self.arena, state, generation, WORKER, self.egress)
         copies = self._take_queued(state.forward[generation % COPIES])
         rest(state, WORKER)
@@ -94,14 +102,26 @@ class Trial:
         vector = self.vector
         verdict = int(vector.verdict[i])
         reason = REASON_NAMES[int(vector.reason[i])] if verdict == DROP else None
+        egress, ingress = self._judgements(i)
         return Fate(
             verdict=VERDICT_NAMES[verdict],
             reason=reason,
             domain=int(vector.domain[i]),
             remote=int(vector.remote[i]),
             errand=int(vector.errand[i]),
+            egress=egress,
+            ingress=ingress,
             copies=copies or {},
         )
+
+    def _judgements(self, i: int) -> tuple[int, int]:
+        """Return what policy said of a frame's sender and receiver: of the frame itself, else of its conversation."""
+        vector, half = self.vector, int(self.vector.likely_half[i])
+        asked = int(vector.egress_judgement[i]), int(vector.ingress_judgement[i])
+        if not self.is_judged or any(asked) or half == NO_HALF:
+            return asked if self.is_judged else (0, 0)
+        record = self.fabric.state.flow_records[half >> 1]
+        return int(record["original"]["judgement"]), int(record["reply"]["judgement"])
 
     def _take_queued(self, forward: Any) -> dict[int, dict[int, bytes]]:
         """Empty the egress queues as ports do; return the copies of each frame by port."""
