@@ -33,6 +33,8 @@ VERBS = {
     "routes": "List the routes in force",
     "neighbours": "List or forget whom the router knows on its links",
     "peers": "List what is known of other nodes, or feed it",
+    "policies": "List the policies, and how often each rule has decided",
+    "policy": "Show who may talk to whom, or what a change of policies would deny or allow",
     "observe": "Show conversations as they begin, end and are refused",
     "drops": "Count the frames that did not go out, by reason",
     "capture": "Write a port's frames as pcapng, to a file or a pipe",
