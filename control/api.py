@@ -6,6 +6,7 @@
     POST   /v1/ports                               {"port": {…}, "until_caller_ends": false}
     DELETE /v1/ports/NAME
     POST   /v1/reload  /v1/fdb/flush
+    GET    /v1/policies  /v1/policies/cluster
     GET    /v1/peers
     POST   /v1/peers                               {"peers": [{…}, …]}
     DELETE /v1/peers/NODE
@@ -69,6 +70,8 @@ class ApiServer:
                 web.get("/v1/routes", self._routes),
                 web.get("/v1/neighbours", self._neighbours),
                 web.post("/v1/neighbours/flush", self._flush_neighbours),
+                web.get("/v1/policies", self._policies),
+                web.get("/v1/policies/cluster", self._cluster),
                 web.get("/v1/peers", self._peers),
                 web.post("/v1/peers", self._feed_peers),
                 web.delete("/v1/peers/{node}", self._forget_peer),
@@ -151,6 +154,12 @@ class ApiServer:
         return web.json_response(
             await asyncio.to_thread(conversations.flush_neighbours, self._instance.fabric, address)
         )
+
+    async def _policies(self, _request: web.Request) -> web.Response:
+        return web.json_response(documents.policies_document(self._instance))
+
+    async def _cluster(self, _request: web.Request) -> web.Response:
+        return web.json_response(documents.cluster_document(self._instance))
 
     async def _peers(self, _request: web.Request) -> web.Response:
         return web.json_response(

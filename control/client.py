@@ -67,6 +67,14 @@ class AgentClient:
         """Forget the neighbours with an address, or all."""
         return self._call("POST", "/v1/neighbours/flush", {} if address is None else {"address": address})
 
+    def policies(self) -> list[dict[str, Any]]:
+        """Return every policy and rule, and how often each has decided."""
+        return self._call("GET", "/v1/policies")
+
+    def cluster(self) -> dict[str, Any]:
+        """Return all pods and objects in force, as ``control.policy.trial.Cluster`` reads them."""
+        return self._call("GET", "/v1/policies/cluster", is_long=True)
+
     def peers(self) -> list[dict[str, Any]]:
         """Return all that is known of other nodes."""
         return self._call("GET", "/v1/peers")

@@ -9,7 +9,12 @@ from control.agent.instance import Instance
 from control.agent.rundir import RunDir
 from control.config import render_configuration, render_network, render_peer, render_port
 from control.fabric import PortCounters
+from control.fabric.cluster import cluster_in
 from control.model import Pcap, Port, Vtep
+from control.observe import policies
+from control.observe.known import rule_names
+from control.policy.model import Manifests
+from control.policy.trial import Cluster
 
 Document = dict[str, Any]
 NOTHING_YET = PortCounters()
@@ -76,6 +81,18 @@ def fdb_document(instance: Instance) -> list[Document]:
         entry["age_s"] = round(entry["age_s"], 1)
         entry["network"] = entry["network"] or None
     return sorted(entries, key=lambda entry: (entry["network"] or "", entry["vlan"] or 0, entry["mac"]))
+
+
+def policies_document(instance: Instance) -> list[Document]:
+    """Return every policy and rule, whom they are about here, and how often they have decided."""
+    book = instance.fabric.policy.book
+    known = policies.numbers_of(rule_names(book), book.writing.tables.hits())
+    return policies.policies_document(instance.configuration.manifests or Manifests(), known, book.selected)
+
+
+def cluster_document(instance: Instance) -> Document:
+    """Return all pods, and all objects that say who may talk to whom, for a process of this version."""
+    return Cluster.of(cluster_in(instance.fabric)).document()
 
 
 def peers_document(instance: Instance) -> list[Document]:

@@ -44,21 +44,38 @@ def explain(
     from control.config import load_configuration
     from control.explain.copies import copy_tables, make_tables
     from control.explain.explain import explain as explain_packet
+    from control.fabric.cluster import is_judging
+    from control.observe.known import rule_names
     from control.replay.notice import notice_of_compiling
 
     if config is None:
         fabric, now_ns = copy_tables(RunDir(run_dir or default_run_dir()))
+        names = _running_names(run_dir) if is_judging(fabric) else {}
     else:
         loaded = load_configuration(config)
         for warning in loaded.warnings:
             typer.echo(f"warning: {warning}", err=True)
         fabric, now_ns = make_tables(loaded.configuration)
+        names = rule_names(fabric.policy.book)
     with notice_of_compiling(lambda notice: typer.echo(notice, err=True) if sys.stderr.isatty() else None):
-        found = explain_packet(asked, fabric, now_ns, in_port, config is None)
+        found = explain_packet(asked, fabric, now_ns, in_port, config is None, names)
     if wants_json(output, json):
         print_document(found.as_document())
     else:
         print_explanation(found)
+
+
+def _running_names(run_dir: Path | None) -> dict[int, tuple[str, str]]:
+    """Return policy and rule by number, as the agent knows them that has numbered them; none without an agent."""
+    from control.client import AgentClient
+    from control.errors import UserError
+    from control.observe.policies import names_in
+
+    try:
+        return dict(names_in(AgentClient(run_dir).policies()))
+    except UserError as error:
+        typer.echo(f"policies are not named: {error}", err=True)
+        return {}
 
 
 def print_explanation(found: "Explanation") -> None:
@@ -67,7 +84,9 @@ def print_explanation(found: "Explanation") -> None:
     width = max(len(stage.stage) for stage in found.stages)
     for stage in found.stages:
         print(f"  {stage.stage.ljust(width)}  {stage.verdict.ljust(7)}  {stage.note}".rstrip())
-    print(f"\n{found.verdict}" + (f": {found.reason}" if found.reason else ""))
+    by = f" by {found.policy} {found.rule}" if found.policy else ""
+    reason = f": {found.reason}" if found.reason else ""
+    print(f"\n{found.verdict}{', audited' if found.audited else ''}{reason}{by}")
     for each in found.sent:
         tag = "" if each.vlan is None else f", VLAN {each.vlan}"
         ttl = "" if each.ttl is None else f", ttl {each.ttl}"

@@ -114,36 +114,19 @@ def diff(
 
 def _cluster(config: Path | None, run_dir: Path | None) -> "Cluster":
     """Return pods and manifests of a file, or of a running fabric."""
-    from control.config import load_configuration
-    from control.policy.trial import cluster_of
+    from control.policy.trial import Cluster
 
     if config is None:
-        return _running_cluster(run_dir)
+        from control.client import AgentClient
+
+        return Cluster.read(AgentClient(run_dir).cluster())
+    from control.config import load_configuration
+    from control.fabric.cluster import cluster_of
+
     loaded = load_configuration(config)
     for warning in loaded.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    overlay = loaded.configuration.overlay
-    return cluster_of(loaded.configuration, () if overlay is None else overlay.peers)
-
-
-def _running_cluster(run_dir: Path | None) -> "Cluster":
-    """Return what the agent has written down for the next one. UserError if there is none."""
-    from control.agent.record import read_record
-    from control.agent.rundir import RunDir, default_run_dir
-    from control.overlay.journal import read_journal
-    from control.overlay.store import PeerStore
-    from control.policy.trial import cluster_of
-
-    place = RunDir(run_dir or default_run_dir())
-    record = read_record(place.record)
-    if record is None or record.configuration is None:
-        raise UserError(f"no tapestry runs at {place.path}: start one with `tapestry up CONFIG`, or give --config FILE")
-    store = PeerStore()
-    for plan in read_journal(place.peers):
-        store.take_in(plan)
-    overlay = record.configuration.overlay
-    peers = [*(known.peer for known in store.known.values()), *(() if overlay is None else overlay.peers)]
-    return cluster_of(record.configuration, peers)
+    return Cluster.of(cluster_of(loaded.configuration))
 
 
 def _recorded(flows: Path | None, pcap: Path | None) -> "Counter[Conversation]":

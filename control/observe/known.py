@@ -3,8 +3,10 @@
 import time
 from typing import TYPE_CHECKING
 
+from control.fabric.cluster import cluster_in
 from control.observe.narrator import Narrator
-from control.observe.who import Directory, pods_of
+from control.observe.who import Directory
+from control.policy.book import PolicyBook
 
 if TYPE_CHECKING:
     from control.fabric import Fabric
@@ -31,8 +33,12 @@ class Known:
         return self._narrator
 
     def _make(self) -> Narrator:
-        fabric = self._fabric
-        peers = (known.peer for known in fabric.others.store.known.values())
-        directory = Directory.of(pods_of(fabric.configuration, peers))
+        fabric, book = self._fabric, self._fabric.policy.book
+        pods = cluster_in(fabric).pods.values()
         ports = {plan.index: name for name, plan in fabric.plan.ports.items()}
-        return Narrator(fabric.configuration.node, directory, {}, ports)
+        return Narrator(fabric.configuration.node, Directory.of(pods), rule_names(book), ports, book.identity_of)
+
+
+def rule_names(book: PolicyBook) -> dict[int, tuple[str, str]]:
+    """Return policy and rule by number."""
+    return {number: (name.policy, name.rule) for number, name in book.names.items()}

@@ -1,10 +1,10 @@
 """Whose an address is: the pod behind it, here or at another node."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from control.model import Address, Configuration, Peer
-from control.policy.model import Labels, Pod
+from control.model import Address
+from control.policy.model import Pod
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,3 @@ class Directory:
     def pod_at(self, port: str) -> Pod | None:
         """Return the pod at a port of this node."""
         return self.at_ports.get(port)
-
-
-def pods_of(configuration: Configuration, peers: Iterable[Peer]) -> Iterator[Pod]:
-    """Yield the endpoints of this node, and of the others as far as they are known one by one."""
-    for port in configuration.ports:
-        if port.endpoint:
-            addresses = tuple(interface.ip for interface in port.addresses)
-            yield Pod(port.name, port.namespace, port.labels, port.named_ports, addresses, port.name)
-    for peer in peers:
-        for endpoint in peer.endpoints:
-            name = f"{peer.node}/{endpoint.address}"
-            yield Pod(name, endpoint.namespace, endpoint.labels, addresses=(endpoint.address,))
-
-
-def labels_text(labels: Labels) -> str:
-    """Return labels as people write them."""
-    return ",".join(f"{key}={value}" for key, value in labels)

@@ -1,35 +1,44 @@
 """A cluster of which nothing is in force: its pods and policies, to be asked about."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
-from control.model import Configuration, Peer
-from control.observe.who import pods_of
+from control.agent.encode import decode, encode
+from control.model import Address
 from control.policy.answers import Decide
+from control.policy.asking import decide
+from control.policy.book import PolicyBook, Wanted
 from control.policy.model import Manifests, Pod
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """All pods that are known, and all objects that say who may talk to whom."""
+    """All pods that are known, all objects that say who may talk to whom, and the addresses of the node itself."""
 
     pods: tuple[Pod, ...]
     manifests: Manifests
+    own: tuple[Address, ...] = ()
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> "Cluster":
+        """Return what a book was made of."""
+        return cls(tuple(wanted.pods.values()), wanted.manifests, tuple(sorted(wanted.own, key=str)))
+
+    @classmethod
+    def read(cls, document: Any) -> "Cluster":
+        """Return what ``document`` says."""
+        return cls(decode(document["pods"]), decode(document["manifests"]), decode(document["own"]))
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON, for a process of the same version."""
+        return {"pods": encode(self.pods), "manifests": encode(self.manifests), "own": encode(self.own)}
 
     @cached_property
     def decide(self) -> Decide:
-        """What answers questions, by the tables that the policies compile to."""
-        from control.policy.asking import decide
-        from control.policy.book import PolicyBook
-
-        return partial(decide, PolicyBook.alone(self.pods, self.manifests))
+        """What answers questions, by what the policies compile to."""
+        return partial(decide, PolicyBook.alone(self.pods, self.manifests, self.own))
 
     def with_manifests(self, manifests: Manifests) -> "Cluster":
         """Return the same pods under other policies."""
         return replace(self, manifests=manifests)
-
-
-def cluster_of(configuration: Configuration, peers: Iterable[Peer]) -> Cluster:
-    """Return the pods of a node and of its peers, with the manifests of its configuration."""
-    return Cluster(tuple(pods_of(configuration, peers)), configuration.manifests or Manifests())

@@ -13,6 +13,7 @@ import numpy as np
 
 from control.fabric import Fabric
 from control.model import Configuration
+from control.observe.known import rule_names
 from control.replay.feed import Window
 from control.replay.job import Job, entrances_of, pcap_ports
 from control.replay.output import CaptureFolder, LineFile
@@ -61,7 +62,7 @@ class Engine:
         if self.lines:
             next_index = self.report.state.next_index
             by_index = {self.fabric.index_of(name): entrance for name, entrance in entrances.items()}
-            self.report = make_report(names, self.job.vector, by_index)
+            self.report = make_report(names, self.job.vector, by_index, rule_names(self.fabric.policy.book))
             self.report.state.next_index = next_index
 
     def prepare(self) -> None:

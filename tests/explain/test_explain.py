@@ -49,7 +49,7 @@ def fabric() -> Iterator[Fabric]:
 
 
 def ask(fabric: Fabric, text: str, in_port: str | None = None, is_running: bool = False) -> Explanation:
-    found = explain(parse_packet(text), fabric, BEGINNING_NS, in_port, is_running)
+    found = explain(parse_packet(text), fabric, BEGINNING_NS, in_port, is_running, rule_names={})
     json.dumps(found.as_document())
     return found
 

@@ -34,7 +34,7 @@ limits: {fdb: 256, flows: 256, neighbours: 64, routes: 256, fragments: 16}
 def ask(packet: str, text: str = TEXT) -> Explanation:
     fabric, now_ns = make_tables(load(text))
     try:
-        return explain(parse_packet(packet), fabric, now_ns, None, is_running=False)
+        return explain(parse_packet(packet), fabric, now_ns, None, is_running=False, rule_names={})
     finally:
         fabric.close()
 
