@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from control.policy.model import Pod
     from control.policy.trial import Cluster
 
-app = typer.Typer(no_args_is_help=True, help="Ask policies about conversations before they take place.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Ask policies about conversations before they take place.",
+    epilog="Example: tapestry policy matrix --config examples/policy.yaml",
+)
 
 DIFFERENT = 1
 """The exit status of `policy diff` where some conversation would meet another verdict."""
@@ -89,7 +93,7 @@ def diff(
 
     Example: tapestry policy diff new-policies/ --flows yesterday.jsonl
     """
-    from control.manifests import read_manifests
+    from control.config import read_manifests
     from control.policy.diff import differences, with_changes
     from control.policy.telling import difference_document, difference_rows, summary_text
 

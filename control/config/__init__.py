@@ -13,6 +13,7 @@ from control.config.load import Loaded, load_configuration, parse_configuration
 from control.config.ports import parse_port
 from control.config.render import render_configuration, render_network, render_peer, render_port
 from control.errors import ConfigurationError
+from control.manifests import read_manifests
 
 __all__ = [
     "ConfigurationError",
@@ -20,6 +21,7 @@ __all__ = [
     "load_configuration",
     "parse_configuration",
     "parse_port",
+    "read_manifests",
     "render_configuration",
     "render_network",
     "render_peer",
