@@ -46,6 +46,7 @@ def status_document(instance: Instance, run_dir: RunDir) -> Document:
             for network in configuration.networks
         ],
         "overlay": _overlay(instance),
+        "policy": _policy(instance),
         "ports": {"total": len(states)} | {state: states.count(state) for state in ("up", "down", "waiting")},
         "fdb": {
             "entries": int(instance.fabric.state.fdb_head[0].entries[0]),
@@ -139,6 +140,21 @@ def _overlay(instance: Instance) -> Document | None:
         "mtu": overlay.mtu,
         "peers": len(known),
         "endpoints": sum(len(each.endpoints) for each in known.values()),
+    }
+
+
+def _policy(instance: Instance) -> Document | None:
+    """Return how many policies there are and whom they know, and how many packets their rules have decided."""
+    manifests, book = instance.configuration.manifests, instance.fabric.policy.book
+    if manifests is None:
+        return None
+    known = policies.numbers_of(rule_names(book), book.writing.tables.hits())
+    return {
+        "policies": len(manifests.policies),
+        "cluster_policies": len(manifests.cluster_policies),
+        "pods": len(book.wanted.pods),
+        "rules": len(book.names),
+        "decided": sum(rule.packets for rule in known.values()),
     }
 
 

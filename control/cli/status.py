@@ -36,6 +36,7 @@ def tabulate(document: dict[str, Any]) -> Table:
         ("workers", "; ".join(workers)),
         ("networks", "; ".join(networks)),
         *([("overlay", _overlay_text(document["overlay"]))] if document["overlay"] else []),
+        *([("policy", _policy_text(document["policy"]))] if document["policy"] else []),
         ("ports", ", ".join(f"{ports[state]} {state}" for state in ("up", "down", "waiting") if ports[state])),
         ("FDB", f"{fdb['entries']:,} of {fdb['limit']:,} addresses"),
         *(("warning", warning) for warning in document["warnings"]),
@@ -46,6 +47,12 @@ def tabulate(document: dict[str, Any]) -> Table:
 def _overlay_text(overlay: dict[str, Any]) -> str:
     others = f"{_counted(overlay['peers'], 'peer')} with {_counted(overlay['endpoints'], 'endpoint')}"
     return f"{overlay['address']} by {overlay['transport']}, {others}"
+
+
+def _policy_text(policy: dict[str, Any]) -> str:
+    number = policy["policies"] + policy["cluster_policies"]
+    policies = "1 policy" if number == 1 else f"{number} policies"
+    return f"{policies} over {_counted(policy['pods'], 'pod')}, {policy['decided']:,} packets decided"
 
 
 def _counted(number: int, thing: str) -> str:

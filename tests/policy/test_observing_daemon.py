@@ -103,6 +103,10 @@ def test_policies_count_what_they_decide(fabric: Daemon) -> None:
     talk(fabric)
     assert all(count > before[rule] for rule, count in packets().items())
     assert "shop/db" in fabric.tapestry("policies").stdout
+    status = fabric.ask("status")["policy"]
+    assert (status["policies"], status["pods"], status["rules"]) == (1, 3, 2)
+    assert status["decided"] == sum(packets().values())
+    assert "1 policy over 3 pods" in fabric.tapestry("status").stdout
 
 
 def test_the_table_and_proposals_are_of_what_is_in_force(fabric: Daemon, tmp_path: Path) -> None:

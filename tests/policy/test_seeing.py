@@ -1,7 +1,7 @@
 """What users see of policies: explain, replay's verdicts, the truth table, proposals and the flow log name the rule."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ from scapy.layers.l2 import Ether
 from typer.testing import CliRunner
 
 from control.cli import build_app
+from control.config import load_configuration
 from control.errors import UserError
+from control.fabric import Fabric
+from control.model import Configuration
 from control.observe.known import Known
 from dataplane.flowlog.build import set_observed, take_events
 from tests.engine import begin, carry, in_memory
@@ -48,6 +51,7 @@ kind: NetworkPolicy
 metadata: {name: web, namespace: shop}
 spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}
 """
+AUDITED = 'annotations: {tapestry/audit: "true"}'
 EPOCH_NS = 1_700_000_000_000_000_000
 MACS = {"10.0.0.2": "02:00:00:00:00:02", "10.0.0.3": "02:00:00:00:00:03", "10.0.0.4": "02:00:00:00:00:04"}
 PORTS = {"10.0.0.2": "web", "10.0.0.3": "db", "10.0.0.4": "old"}
@@ -112,7 +116,7 @@ def test_explain_tells_people_who_decided(tapestry: Callable[..., Done]) -> None
 
 
 def test_what_is_audited_passes_and_says_so(tapestry: Callable[..., Done]) -> None:
-    annotated = DB_POLICY.replace("namespace: shop}", 'namespace: shop, annotations: {tapestry/audit: "true"}}')
+    annotated = DB_POLICY.replace("shop}", f"shop, {AUDITED}}}", 1)
     Path("policies/db.yaml").write_text(annotated)
     asked = tapestry("explain", "--config", "c.yaml", "-o", "json", "tcp 10.0.0.4:4000 > 10.0.0.3:5432").document
     assert (asked["verdict"], asked["policy"], asked["rule"], asked["audited"]) == (
@@ -229,24 +233,80 @@ def test_a_wrong_question_is_refused(tapestry: Callable[..., Done], arguments: t
     assert tapestry("policy", "diff", *arguments, "--config", "c.yaml").status == 2
 
 
-def test_the_flow_log_names_pods_and_rules(tapestry: Callable[..., Done]) -> None:
-    from control.config import load_configuration
-    from control.fabric import Fabric
+class Watched:
+    """A fabric by c.yaml, with somebody who observes."""
 
-    configuration = load_configuration(Path("c.yaml")).configuration
-    fabric = Fabric(configuration.limits, seed=1)
-    engine = begin(fabric, configuration, CALM)
-    set_observed(fabric.state.flow_head[0], True)
-    frames = [tcp("10.0.0.2", "10.0.0.3", 5432), tcp("10.0.0.4", "10.0.0.3", 5432)]
-    arrivals = [Arrival(port, frame, EPOCH_NS + n) for n, (port, frame) in enumerate(frames)]
-    carry(engine, *in_memory(engine, arrivals), 0, len(arrivals))
-    tellings = Known(fabric).narrator().tell(take_events(fabric.state.flow_logs))
-    told = [json.loads(telling.line) for telling in tellings]
-    fabric.close()
+    def __init__(self) -> None:
+        self.fabric = Fabric(self.configuration.limits, seed=1)
+        self.sent = 0
+        self.apply()
+        set_observed(self.fabric.state.flow_head[0], True)
+
+    @property
+    def configuration(self) -> Configuration:
+        return load_configuration(Path("c.yaml")).configuration
+
+    def apply(self) -> None:
+        """Put in force what the files say."""
+        self.engine = begin(self.fabric, self.configuration, CALM)
+
+    def told(self, *frames: tuple[str, bytes]) -> list[dict[str, Any]]:
+        """Return what is told while frames pass."""
+        self.sent += 1
+        arrivals = [Arrival(port, frame, EPOCH_NS + 1000 * self.sent) for port, frame in frames]
+        carry(self.engine, *in_memory(self.engine, arrivals), 0, len(arrivals))
+        events = take_events(self.fabric.state.flow_logs)
+        return [json.loads(telling.line) for telling in Known(self.fabric).narrator().tell(events)]
+
+
+@pytest.fixture
+def watched(tapestry: Callable[..., Done]) -> Iterator[Watched]:
+    made = Watched()
+    yield made
+    made.fabric.close()
+
+
+def test_the_flow_log_names_pods_and_rules(watched: Watched) -> None:
+    told = watched.told(tcp("10.0.0.2", "10.0.0.3", 5432), tcp("10.0.0.4", "10.0.0.3", 5432))
     assert [(each["event"], each["verdict"], each["policy"], each["rule"]) for each in told] == [
         ("new", "forward", "shop/db", "ingress[0]"),
         ("denied", "drop", "shop/db", "ingress"),
     ]
     assert [(each["source"]["pod"], each["destination"]["pod"]) for each in told] == [("web", "db"), ("old", "db")]
     assert told[0]["destination"]["identity"] == told[1]["destination"]["identity"] != 0
-    assert told[1]["reason"] == "policy_denied"
+    assert (told[1]["reason"], told[1]["flow"], told[1]["packets"]) == ("policy_denied", None, 1)
+
+
+def test_a_conversation_that_may_go_on_no_longer_is_told_by_its_own_ends(watched: Watched) -> None:
+    (begun,) = watched.told(tcp("10.0.0.2", "10.0.0.3", 5432))
+    Path("policies/db.yaml").write_text(DB_POLICY.replace("{app: web}", "{app: old}"))
+    watched.apply()
+    (denied,) = watched.told(tcp("10.0.0.3", "10.0.0.2", 4000, source_port=5432, flags="SA"))
+    assert (denied["event"], denied["reason"], denied["flow"]) == ("denied", "policy_denied", begun["flow"])
+    assert (denied["source"]["pod"], denied["destination"]["pod"]) == ("web", "db")
+    assert (denied["direction"], denied["packets"], denied["reply_packets"]) == ("reply", 0, 1)
+    assert (denied["policy"], denied["rule"]) == ("shop/db", "ingress")
+
+
+def test_a_conversation_that_goes_on_by_an_audit_is_told_when_it_is_judged_anew(watched: Watched) -> None:
+    watched.told(tcp("10.0.0.2", "10.0.0.3", 5432))
+    audited = DB_POLICY.replace("{app: web}", "{app: old}").replace("shop}", f"shop, {AUDITED}}}", 1)
+    Path("policies/db.yaml").write_text(audited)
+    watched.apply()
+    told = watched.told(*[tcp("10.0.0.2", "10.0.0.3", 5432, flags="A")] * 2)
+    assert [(each["event"], each["verdict"], each["rule"]) for each in told] == [("audited", "audit", "ingress")]
+
+
+def test_a_conversation_that_begins_by_an_audit_says_so_once(watched: Watched) -> None:
+    Path("policies/db.yaml").write_text(DB_POLICY.replace("shop}", f"shop, {AUDITED}}}", 1))
+    watched.apply()
+    told = watched.told(tcp("10.0.0.4", "10.0.0.3", 5432))
+    assert [(each["event"], each["verdict"], each["policy"]) for each in told] == [("new", "audit", "shop/db")]
+
+
+def test_what_cannot_be_read_is_told_by_its_port(watched: Watched) -> None:
+    watched.told(tcp("10.0.0.3", "10.0.0.4", 80))  # So it is known where the database is.
+    link = Ether(src=MACS["10.0.0.4"], dst=MACS["10.0.0.3"], type=0x88B5)
+    (denied,) = watched.told(("old", bytes(link / bytes(60))))
+    assert (denied["event"], denied["reason"], denied["protocol"]) == ("denied", "policy_unreadable", None)
+    assert (denied["source"]["pod"], denied["source"]["address"], denied["in"]) == ("old", None, "old")
