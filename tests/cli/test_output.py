@@ -103,12 +103,18 @@ def test_status_counts_one_thing_as_one() -> None:
     described = dict.fromkeys(("state", "node", "version", "pid", "config", "run_dir"), "")
     counted = {"uptime_s": 1.0, "ports": {"up": 3, "down": 0, "waiting": 0}, "fdb": {"entries": 0, "limit": 1}}
     overlay = {"address": "192.0.2.1", "transport": "socket", "mtu": 1500, "peers": 1, "endpoints": 2}
-    document = described | counted | {"workers": workers, "networks": networks, "warnings": [], "overlay": overlay}
+    document = described | counted | {"workers": workers, "networks": networks, "warnings": []}
+    document |= {
+        "overlay": overlay,
+        "policy": {"policies": 1, "cluster_policies": 0, "pods": 1, "rules": 2, "decided": 1234},
+    }
     rows = dict(status_command.tabulate(document).rows)
     assert rows["workers"] == "0: pid 10; 1: pid 11, restarted 1 time; 2: pid 12, restarted 2 times"
     assert rows["networks"] == "blue (1 port); red (2 ports)"
     assert rows["overlay"] == "192.0.2.1 by socket, 1 peer with 2 endpoints"
-    assert "overlay" not in dict(status_command.tabulate(document | {"overlay": None}).rows)
+    assert rows["policy"] == "1 policy over 1 pod, 1,234 packets decided"
+    without = dict(status_command.tabulate(document | {"overlay": None, "policy": None}).rows)
+    assert not {"overlay", "policy"} & without.keys()
 
 
 def test_peers_are_listed_with_the_first_of_their_subnets() -> None:
