@@ -4,9 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= examples/quickstart.yaml
 MINUTES ?= 5
+CLUSTERS ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check suite kernels fuzz bench clean
+.PHONY: help install run test check suite kernels fuzz policies bench clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +50,9 @@ kernels: .venv/installed-test  ## Run the kernels' tests with bounds checks, the
 fuzz: .venv/installed-test  ## Fuzz the pipeline: MINUTES=5 or FRAMES=100000, SEED=1
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.fuzz \
 	  $(if $(FRAMES),--frames $(FRAMES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+policies: .venv/installed-test  ## Compare random clusters' policies with their specification: CLUSTERS=10000, SEED=1
+	$(BIN)/python -m tests.policy.compared --clusters $(CLUSTERS) $(if $(SEED),--seed $(SEED))
 
 bench: .venv/installed-test  ## Measure: the kernels by pytest-benchmark, then every figure of docs/performance.md
 	$(BIN)/pytest benchmarks --benchmark-only

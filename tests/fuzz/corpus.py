@@ -1,7 +1,6 @@
 """Frames to begin from: those of real captures where there are any, and crafted ones in any case."""
 
 import gzip
-import os
 from pathlib import Path
 from random import Random
 
@@ -18,7 +17,7 @@ from tests.packets import (
     tcp4,
     udp4,
 )
-from tests.sources import ROOT
+from tests.shared import shared_folder
 
 ETHERNET = 1
 LARGEST_FILE = 200_000
@@ -36,8 +35,8 @@ CRAFTED = (
 
 def captures_folder() -> Path | None:
     """Return where captures lie: $TAPESTRY_SHARED/captures, or the folder shared/captures beside the project."""
-    shared = Path(os.environ.get("TAPESTRY_SHARED") or ROOT.parent / "shared")
-    return shared / "captures" if (shared / "captures").is_dir() else None
+    captures = shared_folder() / "captures"
+    return captures if captures.is_dir() else None
 
 
 def load_corpus(folder: Path | None, random: Random, files: int = 200) -> tuple[bytes, ...]:

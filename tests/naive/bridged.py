@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from control.model import Port
 from control.policy.model import Pod
 from tests.naive.frames import Fate, Frame, drop
-from tests.naive.judge import Judge, is_dhcp, keeps_link
+from tests.naive.judge import Judge, keeps_link
 from tests.naive.packet import Packet, lacks_transport, read_packet
 from tests.naive.policy import End
 from tests.naive.router import Router
@@ -75,20 +75,24 @@ class Unreadable:
 class Call:
     """A packet for a group: each who hears it is asked."""
 
-    judge: Judge
+    router: Router
+    frame: Frame
     packet: Packet
     source: End
     refusal: Fate = DENIED
 
     def enter(self, leaving: Port | None) -> Fate | None:
         """Ask whether the source may send to the group."""
-        ends = self.packet.tuple
-        return None if self.judge.may_leave(self.source, self.judge.end(None, ends.destination), ends) else DENIED
+        judge, ends = self.router.judge, self.packet.tuple
+        if self.packet.fragment != "whole":
+            self.router.fragments.let_pass(self.frame.domain, self.packet)
+        return None if judge.may_leave(self.source, judge.end(None, ends.destination), ends) else DENIED
 
     def is_for(self, port: Port) -> bool:
         """Whether the port's pod lets the source in."""
-        heard = End(self.judge.pods.get(port.name), self.packet.tuple.destination)
-        return self.judge.is_nodes(self.source) or self.judge.may_enter(self.source, heard, self.packet.tuple)
+        judge, ends = self.router.judge, self.packet.tuple
+        heard = End(judge.pods.get(port.name), ends.destination)
+        return judge.is_nodes(self.source) or judge.may_enter(self.source, heard, ends)
 
 
 @dataclass
@@ -160,7 +164,7 @@ def read(router: Router, frame: Frame) -> Passenger | Fate:
     if packet is None:
         return drop("malformed_packet")
     source = judge.end(frame.port, packet.tuple.source)
-    if packet.fragment == "whole" and (keeps_link(packet) or is_dhcp(source, packet.tuple)):
+    if (packet.fragment == "whole" and keeps_link(packet)) or judge.is_dhcp(frame.port, packet):
         return FREE
     if lacks_transport(packet):
         return drop("malformed_transport")
@@ -168,7 +172,7 @@ def read(router: Router, frame: Frame) -> Passenger | Fate:
     if isinstance(followed, Fate):
         return followed
     if frame.data[0] & 1:
-        return Call(judge, followed, source)
+        return Call(router, frame, followed, source)
     return Talk(router, frame, followed, source, zone_of(router, frame, followed))
 
 

@@ -18,8 +18,8 @@ from tests.naive.policy import Cluster, End, decide, is_isolated
 from tests.naive.wire import ICMPV6, SCTP, TCP, UDP
 
 PROTOCOLS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
-ASKS_FOR_ADDRESSES, GIVES_ADDRESSES = {(68, 67), (546, 547)}, {(67, 68), (547, 546)}
-"""Source and destination ports of DHCP (RFC 2131 section 4.1, RFC 8415 section 7.2)."""
+ASKS_FOR_ADDRESSES = {4: (68, 67), 6: (546, 547)}
+"""Source and destination ports of DHCP's clients (RFC 2131 section 4.1, RFC 8415 section 7.2)."""
 LINK_MESSAGES = {130, 131, 132, 133, 134, 135, 136, 143}
 """ICMPv6 types of multicast listener discovery and neighbour discovery."""
 
@@ -48,7 +48,8 @@ class Judge:
         """Whether policies let ``source`` send ``destination`` a packet whose ports are those of ``packet``."""
         if is_dhcp(source, packet):
             return True
-        return self.may_leave(source, destination, packet) and (is_nodes or self.may_enter(source, destination, packet))
+        may_leave = self.may_leave(source, destination, packet)
+        return may_leave and (is_nodes or self.may_enter(source, destination, packet))
 
     def may_leave(self, source: End, destination: End, packet: Tuple) -> bool:
         """Whether the source's egress allows it."""
@@ -72,6 +73,13 @@ class Judge:
     def is_nodes(self, source: End) -> bool:
         """Whether it is this node itself."""
         return source.pod is None and source.address in self.cluster.own
+
+    def is_dhcp(self, port: Port, packet: Packet) -> bool:
+        """Whether a pod asks for its address, or somebody else gives it one."""
+        ends = packet.tuple
+        ports = (ends.sport, ends.dport) if port.name in self.pods else (ends.dport, ends.sport)
+        is_whole = packet.fragment == "whole" and ends.protocol == UDP
+        return is_whole and ports == ASKS_FOR_ADDRESSES[packet.version]
 
     def is_isolated(self, pod: Pod | None, direction: Direction) -> bool:
         """Whether any policy has a say in what comes to a pod of this node, or from it."""
@@ -105,12 +113,6 @@ def remote_pods(configuration: Configuration) -> list[Pod]:
         for peer in (configuration.overlay.peers if configuration.overlay else ())
         for each in peer.endpoints
     ]
-
-
-def is_dhcp(source: End, packet: Tuple) -> bool:
-    """Whether a pod asks for its address, or somebody else gives it one."""
-    ports = packet.sport, packet.dport
-    return packet.protocol == UDP and ports in (ASKS_FOR_ADDRESSES if source.pod else GIVES_ADDRESSES)
 
 
 def keeps_link(packet: Packet) -> bool:

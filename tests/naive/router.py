@@ -25,7 +25,6 @@ from tests.naive.fragments import Fragments
 from tests.naive.frames import CONSUMED, Fate, Frame, Own, Parcel, Ways
 from tests.naive.icmp import NO_ROUTE, PROHIBITED, TIME_EXCEEDED, TOO_BIG, UNREACHABLE
 from tests.naive.interfaces import LINK_LOCAL, Interface
-from tests.naive.judge import is_dhcp
 from tests.naive.lapse import lapses
 from tests.naive.link import meet_arp, meet_discovery
 from tests.naive.nat import Draw, keep_or_lowest
@@ -182,8 +181,8 @@ class Router(Node):
         if hop.kind == "local":
             if is_link_bound and hop.interface != entering and not entering.proxies:
                 return Fate("drop", "martian_address")
-            source = self.judge.end(frame.port, packet.tuple.source)
-            if not is_dhcp(source, packet.tuple) and not self._is_allowed(frame, packet, entering, course):
+            is_exempt = self.judge.is_dhcp(frame.port, packet)
+            if not is_exempt and not self._is_allowed(frame, packet, entering, course):
                 return Fate("drop", "policy_denied")
             return serve(self, frame, packet, entering, hop, course.flow is not None)
         if is_link_bound:
