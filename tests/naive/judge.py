@@ -46,8 +46,6 @@ class Judge:
 
     def allows(self, source: End, destination: End, packet: Tuple, is_nodes: bool) -> bool:
         """Whether policies let ``source`` send ``destination`` a packet whose ports are those of ``packet``."""
-        if is_dhcp(source, packet):
-            return True
         may_leave = self.may_leave(source, destination, packet)
         return may_leave and (is_nodes or self.may_enter(source, destination, packet))
 

@@ -55,7 +55,7 @@ from tests.runs import Arrival, Phase
 MODES = ("bridge", "routed")
 FAMILIES = (4, 6)
 FIRST_HOST = 10
-BEGIN_NS, STEP_NS = 1_700_000_000_000_000_000, 1_000_000
+BEGIN_NS, STEP_NS = 1_000_000_000, 1_000_000
 GATEWAY = {4: "10.1.0.1", 6: "fd00:1::1"}
 FAR = {4: "198.51.100.9", 6: "2001:db8:9::9"}
 NEXT_HOP = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -207,11 +207,11 @@ class Story:
         if self.policies:
             (manifests / "policies.yaml").write_text(self.policies.text)
         config.write_text(json.dumps(self._configuration(manifests.name)))
+        at_ns = self.now_ns + STEP_NS // 2
         if number:
-            seconds = f"{self.now_ns // 10**9}.{self.now_ns % 10**9:09}"
             what = {"config": config.name} if by_config else {"manifests": [f"{manifests.name}/"]}
-            self.events.append({"t": float(seconds)} | what)
-        self.scenes.append((self.now_ns, config))
+            self.events.append({"t": at_ns / 10**9} | what)
+        self.scenes.append((at_ns, config))
 
     def _configuration(self, manifests: str) -> dict[str, Any]:
         """Return the file: the stations' network, and a way out."""

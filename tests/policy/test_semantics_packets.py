@@ -155,10 +155,10 @@ def test_a_range_of_ports_includes_both_its_ends() -> None:
 
 
 def test_a_named_port_of_ingress_is_that_of_the_pod_it_selects() -> None:
-    pods = {"one": pod("x=y", http="80/tcp"), "two": pod("x=y", http="8080/tcp"), "three": pod("x=y"), "db": DB}
+    pods = {"one": pod("x=z", http="80/tcp"), "two": pod("x=z", http="8080/tcp"), "three": pod("x=z"), "db": DB}
     tell(
         pods,
-        Policies(policy("podSelector: {matchLabels: {x: y}}\ningress: [{ports: [{port: http}]}]")),
+        Policies(policy("podSelector: {matchLabels: {x: z}}\ningress: [{ports: [{port: http}]}]")),
         "db > one:80 tcp: passes default/p ingress[0]",
         "db > one:8080 tcp: denied default/p ingress",
         "db > two:8080 tcp: passes default/p ingress[0]",

@@ -144,10 +144,12 @@ def test_one_of_several_rules_is_enough_and_the_first_is_named() -> None:
 
 
 def test_policies_add_up_and_the_first_by_name_is_named() -> None:
-    rule = SELECTS_WEB + "ingress: [{{ports: [{{port: {}}}]}}]"
+    def port(number: int, name: str) -> str:
+        return policy(SELECTS_WEB + f"ingress: [{{ports: [{{port: {number}}}]}}]", name)
+
     tell(
         PODS,
-        Policies(policy(rule.format(81), "b") + policy(rule.format(80), "a") + policy("podSelector: {}", "c")),
+        Policies(port(81, "b") + port(80, "a") + policy("podSelector: {}", "c")),
         "db > web:80 tcp: passes default/a ingress[0]",
         "db > web:81 tcp: passes default/b ingress[0]",
         "db > web:82 tcp: denied default/a ingress",
