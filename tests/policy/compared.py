@@ -11,7 +11,6 @@ from random import Random, SystemRandom
 from typing import NamedTuple
 
 from control.policy.book import PolicyBook, Wanted
-
 from control.policy.model import Decision, Direction, Pod
 from dataplane.policy.tables import ACTION_MASK, ACTION_SHIFT, AUDIT, DENY, RULE_MASK
 from tests.generate.policies import (
