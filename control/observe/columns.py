@@ -19,8 +19,9 @@ _JUDGEMENT_BITS: Final = 20
 _REASON_BITS: Final = 8
 
 
-def columns_of(events: Any, clock_ns: int) -> tuple[Any, ...]:
-    """Return columns for events (FLOW_EVENT_DTYPE), whose times are to be told ``clock_ns`` later: the verdict's number
+def columns_of(events: Any, clock_ns: int, stamp: int) -> tuple[Any, ...]:
+    """Return columns for events (FLOW_EVENT_DTYPE), whose times are to be told ``clock_ns`` later, and rules by what
+    they are called since the policies' ``stamp``: the verdict's number
     (``ruling_of``); seconds, nanoseconds; protocol; both halves of the source's address, its port; those of the
     destination, as it is after translation; whether anything was translated; the port it came in by; direction; flow;
     packets and bytes of both directions; for how long it lasted, in seconds."""
@@ -33,7 +34,7 @@ def columns_of(events: Any, clock_ns: int) -> tuple[Any, ...]:
     is_same = (original[:, :2] == reply[:, 2:4]).all(axis=1) & (original[:, 2:4] == reply[:, :2]).all(axis=1)
     is_same &= (port == as_port) & (addressed_port == to_port)
     return (
-        rulings_of(events),
+        rulings_of(events, stamp),
         *(time_ns // _NS, time_ns % _NS, numbers_where(is_packet, protocol)),
         *(*address_where(is_packet, original, events["in_port"]), numbers_where(has_ports, port)),
         *(*address_where(is_packet, reply, NO_PORT), numbers_where(has_ports, to_port)),
@@ -56,11 +57,13 @@ def numbers_where(condition: Any, numbers: Any) -> Any:
     return np.where(condition, numbers.astype(np.int64), NO_NUMBER)
 
 
-def rulings_of(events: Any) -> Any:
-    """Return one number for kind, reason and judgements of each event."""
+def rulings_of(events: Any, stamp: int) -> Any:
+    """Return one number for kind, reason and judgements of each event. Of a flow's judgement that is older than the
+    stamp nobody knows any more whose rule it was: it is left out."""
     number = events["kind"].astype(np.int64) << _REASON_BITS | events["reason"]
+    is_told_now = (events["in_port"] != NO_PORT) | (events["judged"] == stamp)
     for judgement in ("egress", "ingress"):
-        number = number << _JUDGEMENT_BITS | events[judgement]
+        number = number << _JUDGEMENT_BITS | np.where(is_told_now, events[judgement], 0)
     return number
 
 

@@ -27,16 +27,16 @@ class Known:
         fabric = self._fabric
         basis = (int(fabric.state.policy_head[0].stamp[0]), fabric.others.store.revision)
         if self._narrator is None or self._plan is not fabric.plan or self._basis != basis:
-            self._narrator, self._plan, self._basis = self._make(), fabric.plan, basis
+            self._narrator, self._plan, self._basis = self._make(basis[0]), fabric.plan, basis
         # The workers' clock is the monotonic one; what it is by the wall clock may change while somebody observes.
         self._narrator.clock_ns = time.time_ns() - time.monotonic_ns()
         return self._narrator
 
-    def _make(self) -> Narrator:
+    def _make(self, stamp: int) -> Narrator:
         fabric, book = self._fabric, self._fabric.policy.book
         pods = cluster_in(fabric).pods.values()
         ports = {plan.index: name for name, plan in fabric.plan.ports.items()}
-        return Narrator(fabric.configuration.node, Directory.of(pods), rule_names(book), ports, book.identity_of)
+        return Narrator(fabric.configuration.node, Directory.of(pods), rule_names(book), ports, book.identity_of, stamp)
 
 
 def rule_names(book: PolicyBook) -> dict[int, tuple[str, str]]:

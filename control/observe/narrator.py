@@ -51,13 +51,15 @@ class Telling(NamedTuple):
 @dataclass
 class Narrator:
     """``rule_names`` are policy and rule by number; ``ports`` are names by index; ``identity_of`` says which class of
-    pods an address is of, 0 for none; ``clock_ns``: what is to be added to the workers' time to have the world's."""
+    pods an address is of, 0 for none; ``stamp``: since which the rules are called so; ``clock_ns``: what is to be added
+    to the workers' time to have the world's."""
 
     node: str
     directory: Directory
     rule_names: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     ports: Mapping[int, str] = field(default_factory=dict)
     identity_of: Callable[[Address], int] = lambda _address: 0
+    stamp: int = 0
     clock_ns: int = 0
     _ends: dict[tuple[int, int], End] = field(default_factory=dict)
     _rulings: dict[int, Ruling] = field(default_factory=dict)
@@ -67,7 +69,7 @@ class Narrator:
         rulings, ends = self._rulings, self._ends
         ports = {index: f'"{name}"' for index, name in self.ports.items()}
         node = f', "node": {json.dumps(self.node)}, '
-        columns = columns_of(events, self.clock_ns)
+        columns = columns_of(events, self.clock_ns, self.stamp)
         for n, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
             ruled, seconds, nanoseconds, protocol, high, low, port, to_high, to_low, to_port, *others = values
             is_translated, in_port, direction, flow, packets, octets, reply_packets, reply_octets, lasted = others

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from control.errors import UserError
 from control.observe.filters import EventFilter
 from control.observe.narrator import Narrator
 from control.observe.past import flows_as_events
+from dataplane.fdb.build import NANOSECONDS_PER_SECOND
 from dataplane.flowlog.build import lost_events, set_observed, skip_events, take_events
+from dataplane.flowlog.tables import FLOW_EVENT_DTYPE
 
 if TYPE_CHECKING:
     from control.fabric import Fabric
@@ -117,7 +120,7 @@ class Observers:
         self._narrate = narrate
         self._observers: list[_Observer] = []
         self._reader: asyncio.Task[None] | None = None
-        self._past: deque[Any] = deque()
+        self._past: deque[tuple[Any, Narrator]] = deque()
         self._lost = 0
 
     def reset(self) -> None:
@@ -136,8 +139,7 @@ class Observers:
         try:
             yield b""
             if wish.asks_back:
-                for chunk in self._tell_past(wish):
-                    yield chunk
+                yield self._tell_past(wish)
             while wish.follows:
                 yield await observer.next_chunk()
         finally:
@@ -148,18 +150,22 @@ class Observers:
         for observer in list(self._observers):
             self._remove(observer)
 
-    def _tell_past(self, wish: Wish) -> list[bytes]:
-        """Return the lines of what was: what has been observed, and the conversations that there are still."""
+    def _tell_past(self, wish: Wish) -> bytes:
+        """Return the lines of what was: what has been observed, by what was known then, and the conversations that
+        there are still."""
         now_ns = time.monotonic_ns()
-        since_ns = 0 if wish.since_s is None else max(0, now_ns - int(wish.since_s * 1e9))
+        since_ns = 0 if wish.since_s is None else max(0, now_ns - int(wish.since_s * NANOSECONDS_PER_SECOND))
         state = self._fabric.state
-        seen = np.concatenate(list(self._past)) if self._past else None
-        events = flows_as_events(state.flow_head[0], state.flow_records, now_ns, since_ns, seen)
-        narrator, lines = self._narrate(), deque[str](maxlen=wish.last)
-        for telling in narrator.tell(events[wish.filter.mask(events)]):
-            if wish.filter.takes(telling):
-                lines.append(telling.line)
-        return [("\n".join(lines) + "\n").encode()] if lines else []
+        seen = np.concatenate([events for events, _ in self._past] or [np.zeros(0, FLOW_EVENT_DTYPE)])
+        begun = flows_as_events(state.flow_head[0], state.flow_records, now_ns, seen)
+        told: list[tuple[int, str]] = []
+        for block, narrator in [*self._past, (begun, self._narrate())]:
+            events = block[wish.filter.mask(block) & (block["timestamp_ns"] >= since_ns)]
+            tellings = zip(events["timestamp_ns"].tolist(), narrator.tell(events), strict=True)
+            told += [(time_ns, telling.line) for time_ns, telling in tellings if wish.filter.takes(telling)]
+        told.sort(key=itemgetter(0))
+        first = 0 if wish.last is None else max(0, len(told) - wish.last)
+        return "".join(f"{line}\n" for _, line in told[first:]).encode()
 
     def _add(self, observer: _Observer) -> None:
         if self._reader is None:
@@ -182,7 +188,6 @@ class Observers:
         while True:
             events = take_events(self._fabric.state.flow_logs)
             if len(events):
-                self._remember(events)
                 await self._hand_out(events)
             missing, lost = self._in_rings() - lost, self._in_rings()
             for observer in self._observers:
@@ -191,6 +196,7 @@ class Observers:
 
     async def _hand_out(self, events: Any) -> None:
         narrator = self._narrate()
+        self._remember(events, narrator)
         for first in range(0, len(events), EVENTS_PER_TURN):
             turn = events[first : first + EVENTS_PER_TURN]
             masks = [(observer, observer.filter.mask(turn)) for observer in self._observers]
@@ -201,9 +207,9 @@ class Observers:
                 observer.take([telling.line for telling in chosen if observer.filter.takes(telling)])
             await asyncio.sleep(0)
 
-    def _remember(self, events: Any) -> None:
-        self._past.append(events[-REMEMBERED:])
-        while sum(map(len, self._past)) - len(self._past[0]) >= REMEMBERED:
+    def _remember(self, events: Any, narrator: Narrator) -> None:
+        self._past.append((events[-REMEMBERED:], narrator))
+        while sum(len(block) for block, _ in self._past) - len(self._past[0][0]) >= REMEMBERED:
             self._past.popleft()
 
     def _in_rings(self) -> int:

@@ -10,27 +10,23 @@ from dataplane.flow.tables import FLOW_DTYPE, TUPLE_DTYPE
 from dataplane.flowlog.tables import FLOW_EVENT_DTYPE, NEW, NO_PORT
 
 
-def flows_as_events(head: Any, records: Any, now_ns: int, since_ns: int, seen: Any = None) -> Any:
-    """Return, in order of time, what was since ``since_ns``: the events ``seen``, and, as NEW events, the beginnings of
-    those flows there are that were not seen to begin.
+def flows_as_events(head: Any, records: Any, now_ns: int, seen: Any) -> Any:
+    """Return, as NEW events, the beginnings of those flows there are that are not among the events ``seen``.
 
-    Times are the workers'; those of flows are as exact as their ticks. ``head`` and ``records`` are the flow table's,
-    which workers go on writing.
+    Times are the workers', as exact as ticks are. ``head`` and ``records`` are the flow table's, which workers go on
+    writing.
     """
-    past = np.zeros(0, FLOW_EVENT_DTYPE) if seen is None else seen
-    begun = past[past["kind"] == NEW]
+    begun = seen[seen["kind"] == NEW]
     known = set(zip(begun["flow"].tolist(), begun["created"].tolist(), strict=True))
     tick = now_ns >> int(TICK_SHIFT)
-    blocks = [past]
+    blocks = [np.zeros(0, FLOW_EVENT_DTYPE)]
     for first in range(0, int(head.unused[0]), READ_AT_ONCE):
         block = np.array(records[first : min(first + READ_AT_ONCE, int(head.unused[0]))]).view(FLOW_DTYPE)
         there = first + np.flatnonzero(is_there(block, tick & int(TICK_MASK)))
         made = zip(there.tolist(), block["created"][there - first].tolist(), strict=True)
         unseen = np.array([each[0] for each in made if each not in known], np.int64)
         blocks.append(beginnings_of(unseen, block[unseen - first], tick))
-    events = np.concatenate(blocks)
-    events = events[events["timestamp_ns"] >= since_ns]
-    return events[np.argsort(events["timestamp_ns"], kind="stable")]
+    return np.concatenate(blocks)
 
 
 def beginnings_of(flows: Any, records: Any, tick: int) -> Any:
@@ -45,5 +41,5 @@ def beginnings_of(flows: Any, records: Any, tick: int) -> Any:
         events["packets"][:, n], events["octets"][:, n] = records[half]["packets"], records[half]["bytes"]
     events["egress"], events["ingress"] = records["original"]["judgement"], records["reply"]["judgement"]
     events["flow"], events["created"], events["state"] = flows, records["created"], records["state"]
-    events["kind"], events["in_port"] = NEW, NO_PORT
+    events["kind"], events["in_port"], events["judged"] = NEW, NO_PORT, records["judged"]
     return events

@@ -64,7 +64,7 @@ def log_flow(log: Any, kind: int, flow: int, record: Any, timestamp_ns: Any, in_
     event.packets[0], event.packets[1] = record.original.packets, record.reply.packets
     event.octets[0], event.octets[1] = record.original.bytes, record.reply.bytes
     event.egress, event.ingress = record.original.judgement, record.reply.judgement
-    event.flow, event.created = np.uint32(flow), record.created
+    event.flow, event.created, event.judged = np.uint32(flow), record.created, record.judged
     event.in_port, event.kind, event.reason = np.uint16(in_port), np.uint8(kind), np.uint8(0)
     event.direction, event.state = np.uint8(0), record.state
     publish_event(log)
@@ -87,7 +87,7 @@ def log_packet(log: Any, kind: int, original: Any, reply: Any, vector: Any, i: i
     event.packets[direction], event.packets[1 - direction] = _ONE, _NONE
     event.octets[direction], event.octets[1 - direction] = np.uint64(octets), _NONE
     event.egress, event.ingress = vector.egress_judgement[i], vector.ingress_judgement[i]
-    event.flow, event.created = np.uint32(half >> 1), np.uint32(0)
+    event.flow, event.created, event.judged = np.uint32(half >> 1), np.uint32(0), np.uint32(0)
     event.in_port, event.kind = vector.in_port[i], np.uint8(kind)
     event.reason = vector.reason[i] if vector.verdict[i] == DROP else np.uint8(0)
     event.direction, event.state = np.uint8(direction), np.uint8(0)

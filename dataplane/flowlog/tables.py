@@ -42,9 +42,10 @@ FLOW_EVENT_DTYPE: Final = np.dtype(
         # What policy said (``policy/tables.py``), 0 where it was not asked.
         ("egress", "u4"),
         ("ingress", "u4"),
-        # The flow's number, 0 if there is none; the tick at which it was made.
+        # The flow's number, 0 if there is none; the tick at which it was made; the stamp that it was last judged under.
         ("flow", "u4"),
         ("created", "u4"),
+        ("judged", "u4"),
         ("in_port", "u2"),
         ("kind", "u1"),
         # The drop reason's number, 0 where nothing was dropped; which direction of the flow the packet is of.

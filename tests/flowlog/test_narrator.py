@@ -12,7 +12,7 @@ from control.observe.filters import EventFilter
 from control.observe.narrator import Narrator
 from control.observe.who import Directory
 from control.policy.model import Pod
-from dataplane.flowlog.tables import AUDITED, CLOSED, DENIED, NEW
+from dataplane.flowlog.tables import AUDITED, CLOSED, DENIED, NEW, NO_PORT
 from dataplane.policy.tables import ALLOW, AUDIT, DENY
 from dataplane.verdict import POLICY_DENIED, POLICY_UNREADABLE, UNSOLICITED
 from tests.flowlog.making import ICMP, UDP, event, judgement
@@ -20,7 +20,9 @@ from tests.flowlog.making import ICMP, UDP, event, judgement
 WEB = Pod("web", "shop", (("app", "web"),), addresses=(ip_address("10.0.0.2"),), port="web")
 DB = Pod("db", "data", (("app", "db"),), addresses=(ip_address("10.0.0.3"), ip_address("fd00::3")), port="db")
 NAMES = {7: ("shop/out", "egress[1]"), 8: ("data/in", "ingress[0]"), 9: ("data/in", "ingress")}
-NARRATOR = Narrator("n1", Directory.of([WEB, DB]), NAMES, {4: "web"}, lambda address: int(address) & 7, 1_000_000_000)
+NARRATOR = Narrator(
+    "n1", Directory.of([WEB, DB]), NAMES, {4: "web"}, lambda address: int(address) & 7, 5, 1_000_000_000
+)
 
 
 def told(events: Any) -> dict[str, Any]:
@@ -193,3 +195,9 @@ def test_filters_choose(criteria: dict[str, str], expected: list[int]) -> None:
 def test_a_wrong_filter_is_refused(criteria: dict[str, str], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence.replace("(", r"\(")):
         EventFilter.of(criteria)
+
+
+@pytest.mark.parametrize(("judged", "policy"), [(5, "data/in"), (4, None)])
+def test_whose_rule_it_was_under_policies_of_before_is_not_guessed(judged: int, policy: str | None) -> None:
+    over = event(kind=CLOSED, in_port=NO_PORT, judged=judged, ingress=judgement(ALLOW, 8))
+    assert told(over)["policy"] == policy

@@ -15,7 +15,9 @@ from control.model import Limits
 from control.observe import observers as module
 from control.observe.filters import EventFilter
 from control.observe.known import Known
+from control.observe.narrator import Narrator
 from control.observe.observers import Observers, Wish
+from control.observe.who import Directory
 from dataplane.flow.tables import LIVE
 from dataplane.flowlog.tables import CLOSED, EVENTS
 from tests.flowlog.making import event, words
@@ -130,6 +132,21 @@ def test_since_leaves_out_what_is_older(fabric: Fabric) -> None:
         return await documents(observers.stream(Wish(since_s=50, follows=False)), 9)
 
     assert [each["source"]["port"] for each in observe(fabric, Wish(), scenario)] == [2]
+
+
+def test_what_was_is_told_by_what_was_known_then(fabric: Fabric) -> None:
+    nodes = iter("abcdefgh")
+
+    async def run() -> Any:
+        observers = Observers(fabric, lambda: Narrator(next(nodes), Directory()))
+        async with aclosing(observers.stream(Wish())) as stream:
+            await anext(stream)
+            for port in (1, 2):
+                write(fabric, event(("10.0.0.2", port), timestamp_ns=time.monotonic_ns()))
+                await documents(stream, 1)
+            return await documents(observers.stream(Wish(last=9, follows=False)), 9)
+
+    assert [(each["source"]["port"], each["node"]) for each in asyncio.run(run())] == [(1, "a"), (2, "b")]
 
 
 def test_what_was_lost_is_told(fabric: Fabric) -> None:
