@@ -121,6 +121,7 @@ class Observers:
         self._observers: list[_Observer] = []
         self._reader: asyncio.Task[None] | None = None
         self._past: deque[tuple[Any, Narrator]] = deque()
+        self._remembered = 0
         self._lost = 0
 
     def reset(self) -> None:
@@ -209,8 +210,9 @@ class Observers:
 
     def _remember(self, events: Any, narrator: Narrator) -> None:
         self._past.append((events[-REMEMBERED:], narrator))
-        while sum(len(block) for block, _ in self._past) - len(self._past[0][0]) >= REMEMBERED:
-            self._past.popleft()
+        self._remembered += len(self._past[-1][0])
+        while self._remembered - len(self._past[0][0]) >= REMEMBERED:
+            self._remembered -= len(self._past.popleft()[0])
 
     def _in_rings(self) -> int:
         return lost_events(self._fabric.state.flow_logs)

@@ -149,6 +149,18 @@ def test_what_was_is_told_by_what_was_known_then(fabric: Fabric) -> None:
     assert [(each["source"]["port"], each["node"]) for each in asyncio.run(run())] == [(1, "a"), (2, "b")]
 
 
+def test_only_the_newest_are_remembered(fabric: Fabric, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 2)
+
+    async def scenario(observers: Observers, stream: AsyncGenerator[bytes, None]) -> Any:
+        for port in range(1, 6):
+            write(fabric, event(("10.0.0.2", port), timestamp_ns=time.monotonic_ns()))
+            await documents(stream, 1)
+        return await documents(observers.stream(Wish(last=9, follows=False)), 9)
+
+    assert [each["source"]["port"] for each in observe(fabric, Wish(), scenario)] == [4, 5]
+
+
 def test_what_was_lost_is_told(fabric: Fabric) -> None:
     async def scenario(observers: Observers, stream: AsyncGenerator[bytes, None]) -> Any:
         fabric.state.flow_logs[0].lost[0] += np.uint64(5)
