@@ -12,6 +12,7 @@ COMMANDS = (
     ("benchmarks.start",),
     ("benchmarks.load_captures",),
     ("benchmarks.routes",),
+    ("benchmarks.policies",),
     ("benchmarks.superframes",),
     ("benchmarks.policy_packets",),
 )

@@ -11,8 +11,12 @@ Invariant: what the tables say is what was settled last, or, while a change is b
 was before. What cannot be written is taken back whole.
 """
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import compress, count
+from operator import is_not
 from typing import NamedTuple
 
 from control.errors import UserError
@@ -28,6 +32,8 @@ from control.policy.roster import Member, Roster
 from control.policy.selectors import Namespaces, is_meant
 from control.policy.writing import Tables, Writing
 from dataplane.route.blocks import TableFullError
+
+Policy = NetworkPolicy | ClusterPolicy
 
 
 class Wanted(NamedTuple):
@@ -66,20 +72,29 @@ class PolicyBook:
         What went out of use is kept until ``release``, and conversations are judged again only after that.
         """
         before = self.wanted
-        self.plan(wanted)
+        with uncollected():
+            self.plan(wanted)
+            try:
+                self._write()
+            except TableFullError as error:
+                self.plan(before)
+                self.writing.write()
+                self.release()
+                raise UserError(f"policies: {error}; use fewer") from error
+
+    def _write(self) -> None:
+        """Write what is planned; if there is no room for it, once more without the remains of what is gone."""
         try:
             self.writing.write()
-        except TableFullError as error:
-            self.plan(before)
+        except TableFullError:
+            self.writing.tables.tidy()
             self.writing.write()
-            self.release()
-            raise UserError(f"policies: {error}; use fewer") from error
 
     def release(self) -> None:
         """Let what was settled count for conversations too, and let go of what nothing uses any more."""
         self.releasing.release()
         self.writing.tables.advance_stamp()
-        self.writing.tables.tidy()
+        self.releasing.tidy()
 
     # What it says.
 
@@ -147,16 +162,17 @@ class PolicyBook:
         namespaces: set[str] = set()
         if before is after:
             return namespaces, []
+        audited: set[str] = set()
         if before.namespaces is not after.namespaces:
-            known = Namespaces(after.namespaces)
-            namespaces = self.judges.namespaces.differing(known)
+            known, present = Namespaces(after.namespaces), self.judges.namespaces
+            namespaces = present.differing(known)
+            audited = {name for name in namespaces if present.is_audited(name) != known.is_audited(name)}
             self.judges.namespaces = known
-        old, new = policies_of(before), policies_of(after)
-        other = [key for key, policy in new.items() if old.get(key) is not policy and old.get(key) != policy]
-        other += [key for key, policy in old.items() if key not in new]
-        if namespaces:
-            other += [key for key in new if key[0] == "network" and key[1] in namespaces and key not in other]
-        return namespaces, [entry for key in other for entry in self.judges.put_policy(key, new.get(key))]
+        gone, come = policies_differing(before, after)
+        if audited:
+            come |= {key_of(each): each for each in after.policies if each.namespace in audited}
+        found = {**dict.fromkeys(gone), **come}
+        return namespaces, [entry for key, policy in found.items() for entry in self.judges.put_policy(key, policy)]
 
     def _take_subjects(self, changed: Mapping[str, Pod | None]) -> set[SubjectKey]:
         """Know which pods are judged here; return the kinds of those that are others now."""
@@ -192,17 +208,52 @@ class PolicyBook:
         return [each for key, each in self.roster.identities.items() if key.namespace in namespaces]
 
 
-def policies_of(manifests: Manifests) -> dict[PolicyKey, NetworkPolicy | ClusterPolicy]:
-    """Return all policies by what they are known by."""
-    found: dict[PolicyKey, NetworkPolicy | ClusterPolicy] = {
-        ("network", each.namespace, each.name): each for each in manifests.policies
-    }
-    return found | {("cluster", "", each.name): each for each in manifests.cluster_policies}
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Make a great many objects without the collector's walking through all of them again and again: none is part of a
+    circle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def policies_differing(before: Manifests, after: Manifests) -> tuple[dict[PolicyKey, Policy], dict[PolicyKey, Policy]]:
+    """Return the policies that are there no longer, and those that are new."""
+    pairs = [
+        differing(before.policies, after.policies),
+        differing(before.cluster_policies, after.cluster_policies),
+    ]
+    gone = {key_of(each): each for old, _ in pairs for each in old}
+    come = {key_of(each): each for _, new in pairs for each in new}
+    for key in [key for key, each in come.items() if gone.get(key) == each]:
+        del gone[key], come[key]
+    return gone, come
+
+
+def differing(old: Sequence[Policy], new: Sequence[Policy]) -> tuple[Sequence[Policy], Sequence[Policy]]:
+    """Return what lies between the first and the last place where two sorted sequences are not the same objects."""
+    shorter = min(len(old), len(new))
+    first = next(compress(count(), map(is_not, old, new)), shorter)
+    last = next(compress(count(), map(is_not, reversed(old), reversed(new))), shorter)
+    last = min(last, shorter - first)
+    return old[first : len(old) - last], new[first : len(new) - last]
+
+
+def key_of(policy: Policy) -> PolicyKey:
+    """Return what a policy is known by."""
+    if isinstance(policy, NetworkPolicy):
+        return "network", policy.namespace, policy.name
+    return "cluster", "", policy.name
 
 
 def changed_pods(before: Mapping[str, Pod], after: Mapping[str, Pod]) -> dict[str, Pod | None]:
     """Return the pods that are others now, None for those that are gone."""
     if before is after:
         return {}
-    gone: dict[str, Pod | None] = {name: None for name in before if name not in after}
-    return gone | {name: pod for name, pod in after.items() if before.get(name) is not pod and before.get(name) != pod}
+    gone: dict[str, Pod | None] = dict.fromkeys(before.keys() - after.keys())
+    others = compress(after, map(is_not, map(before.get, after), after.values()))
+    return gone | {name: after[name] for name in others if before.get(name) != after[name]}

@@ -77,12 +77,15 @@ class Judges:
             self._filed_entries.remove(before, places_wanted(before.subject, before.namespace))
         if policy is None:
             return [] if before is None else [before]
-        audited = policy.audited
-        if isinstance(policy, NetworkPolicy):
-            audited = audited or self.namespaces.is_audited(policy.namespace)
-        entry = self.entries[key] = Entry(policy, audited)
+        entry = self.entries[key] = Entry(policy, self.is_audited(policy))
         self._filed_entries.add(entry, places_wanted(entry.subject, entry.namespace))
         return [entry] if before is None else [before, entry]
+
+    def is_audited(self, policy: NetworkPolicy | ClusterPolicy) -> bool:
+        """Whether what a policy would drop passes."""
+        if isinstance(policy, NetworkPolicy) and self.namespaces.is_audited(policy.namespace):
+            return True
+        return policy.audited
 
     # Subjects.
 
@@ -101,11 +104,19 @@ class Judges:
 
     def concerned(self, entries: Iterable[Entry], namespaces: set[str]) -> Iterator[SubjectKey]:
         """Yield the subjects that any of some policies selects, and those of some namespaces."""
-        asked = list(entries)
+        asked: dict[str | None, list[Entry]] = {}
+        for entry in entries:
+            asked.setdefault(entry.namespace, []).append(entry)
+        if not asked and not namespaces:
+            return
         for key in self.subjects:
-            owner = self.owner(key.namespace, dict(key.labels))
-            if key.namespace in namespaces or any(is_meant(each.subject, each.namespace, owner) for each in asked):
+            near = [*asked.get(key.namespace, ()), *asked.get(None, ())]
+            if key.namespace in namespaces or (near and self._is_about_any(near, key)):
                 yield key
+
+    def _is_about_any(self, entries: Iterable[Entry], key: SubjectKey) -> bool:
+        owner = self.owner(key.namespace, dict(key.labels))
+        return any(is_meant(each.subject, each.namespace, owner) for each in entries)
 
     def settle_subjects(self, keys: Iterable[SubjectKey]) -> list[SubjectKey]:
         """Find the rows of some subjects anew; return those that have others now."""
@@ -222,7 +233,7 @@ class Judges:
             for row in rows:
                 if row.refresh(party):
                     self.changed.note_cell(row, party)
-        everybody = list(self._filed_identities.at([(None, "", "")]))
+        everybody = list(self._filed_identities.at([(None, "", "")])) if self.changed.rows else []
         for row in self.changed.rows:
             row.fill(self.selections, everybody)
             if row.is_turned:

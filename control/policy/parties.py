@@ -8,6 +8,9 @@ from control.policy.model import BlockPeer, Labels, NamePeer, NodePeer
 from control.policy.spans import NamedPorts
 
 AddressPeer = NodePeer | NamePeer | BlockPeer
+BY_LABELS = 0
+BLOCK = 1
+"""Kinds of parties, as cells have them."""
 _BITS = {4: 32, 6: 128}
 
 
@@ -27,6 +30,7 @@ STRANGER = IdentityKey()
 class Identity:
     """One identity; ``users`` counts the ends that have it."""
 
+    kind = BY_LABELS
     __slots__ = ("key", "labels", "number", "users")
 
     def __init__(self, key: IdentityKey) -> None:
@@ -44,6 +48,7 @@ class Identity:
 class BlockParty:
     """One prefix; ``users`` counts the blocks, or exceptions to them, that are written so and that rules ask for."""
 
+    kind = BLOCK
     __slots__ = ("end", "number", "subnet", "users")
 
     def __init__(self, subnet: Subnet) -> None:

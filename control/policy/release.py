@@ -16,6 +16,9 @@ from control.policy.rows import Row, Selection
 from control.policy.writing import Writing
 from dataplane.route.blocks import TableFullError
 
+TIDY_ABOVE = 256
+"""Rows, identities and blocks whose cells are left behind."""
+
 
 class Releasing:
     """Collects what is idle, and gives its numbers back as soon as no word leads there."""
@@ -25,6 +28,7 @@ class Releasing:
         self.roster: Roster = writing.roster
         self.judges: Judges = writing.judges
         self.changed: Changed = writing.changed
+        self._untidy = 0
         self._leaving: dict[str, list[int]] = {kind: [] for kind in ("rows", "labels", "blocks", "ends", "rules")}
 
     def release(self) -> None:
@@ -39,10 +43,17 @@ class Releasing:
             self._drop_identities()
             self._leaving["ends"] += [member.end for member in self.changed.gone.values() if member.end]
             self.changed.gone.clear()
+            self._untidy += sum(len(self._leaving[kind]) for kind in ("rows", "labels", "blocks"))
             for kind, numbers in self._leaving.items():
                 self.writing.tables.retire(kind, numbers)
                 numbers.clear()
         self.changed.numberless = [each for each in self.changed.numberless if each.users]
+
+    def tidy(self) -> None:
+        """Clear up what is left of cells, once it is worth reading all of them."""
+        if self._untidy > TIDY_ABOVE:
+            self.writing.tables.tidy()
+            self._untidy = 0
 
     def _drop_rows(self) -> list[Selection]:
         """Drop idle rows, and then those after them; return selections that no row asks for any more."""

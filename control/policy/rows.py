@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from control.policy.entries import Clause, Entry, RuleName, Tier, Whom, clauses_of
+from control.policy.entries import Block, Clause, Entry, RuleName, Tier, Whom, clauses_of
 from control.policy.model import Direction
 from control.policy.parties import BlockParty, Identity, Party
 from control.policy.spans import NamedPorts, resolve, steps_of
@@ -80,6 +80,7 @@ class Row:
     def fill(self, selections: Mapping[Whom, Selection], identities: Collection[Identity]) -> None:
         """Work out all cells."""
         masks: dict[Party, int] = {}
+        blocks: dict[Party, int] = {}
         for index, clause in enumerate(self.clauses):
             bit = 1 << index
             chosen = None if clause.whom is None else tuple(selections[whom] for whom in clause.whom)
@@ -88,29 +89,38 @@ class Row:
             self.by_name |= bit if clause.names and self.key.direction == "egress" else 0
             for selection in chosen or ():
                 selection.rows[self] = None
-                for party in selection.parties:
-                    masks[party] = masks.get(party, 0) | bit
-        found = {party: self._signature(party, mask) for party, mask in masks.items()}
-        self._choose_otherwise(found, identities)
+                add_bit(blocks if isinstance(selection.whom, Block) else masks, selection.parties, bit)
+        found = self._signatures(masks)
+        self._choose_otherwise(found, len(identities))
         if self.is_turned:
-            rest = Signature(self.everybody)
-            found = {**dict.fromkeys(identities, rest), **found}
-        self.cells = {party: each for party, each in found.items() if self._needs_cell(party, each)}
+            found = {**dict.fromkeys(identities, Signature(self.everybody)), **found}
+        otherwise = self.otherwise
+        self.cells = {party: each for party, each in found.items() if each is not otherwise and each != otherwise}
+        self.cells |= {block: Signature(mask) for block, mask in blocks.items()}
 
-    def _choose_otherwise(self, found: Mapping[Party, Signature], identities: Collection[Identity]) -> None:
+    def _signatures(self, masks: Mapping[Party, int]) -> dict[Party, Signature]:
+        """Return the signatures of identities, by the clauses that are about them and not about everybody."""
+        if self.by_name:
+            return {party: self._signature(party, mask) for party, mask in masks.items()}
+        known = {mask: Signature(mask | self.everybody) for mask in set(masks.values())}
+        return {party: known[mask] for party, mask in masks.items()}
+
+    def _choose_otherwise(self, found: Mapping[Party, Signature], identities: int) -> None:
         """Let the list that most identities have need no cells."""
-        counts = Counter(each for party, each in found.items() if isinstance(party, Identity))
+        counts = Counter(found.values())
         most, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
         self.otherwise = Signature(self.everybody)
-        if most is not None and count > len(identities) - counts.total():
+        if most is not None and count > identities - len(found):
             self.otherwise = most
 
     def signature_of(self, party: Party) -> Signature:
         """Return what the list of a party depends on."""
         mask = 0
         for index, chosen in enumerate(self.selections):
-            if chosen is not None and any(party in selection.parties for selection in chosen):
-                mask |= 1 << index
+            for selection in chosen or ():
+                if party in selection.parties:
+                    mask |= 1 << index
+                    break
         return self._signature(party, mask)
 
     def _signature(self, party: Party, mask: int) -> Signature:
@@ -146,6 +156,15 @@ class Row:
                 spans = clause.spans + resolve(clause.names, ports)
                 verdicts.append((spans, word_of(clause.order, clause.action, numbers[clause.rule])))
         return steps_of(verdicts, word_of(_LAST, self.default, numbers[self.default_rule]))
+
+
+def add_bit(masks: dict[Party, int], parties: Collection[Party], bit: int) -> None:
+    """Set a bit in the masks of some parties."""
+    if not masks:
+        masks.update(dict.fromkeys(parties, bit))
+        return
+    for party in parties:
+        masks[party] = masks.get(party, 0) | bit
 
 
 def word_of(order: int, action: int, rule: int) -> int:

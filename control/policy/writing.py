@@ -21,8 +21,6 @@ from control.policy.roster import Member, Roster
 from control.policy.rows import Row, Signature
 from dataplane.policy.tables import POD_SHIFT
 
-BY_LABELS = 0
-BLOCK = 1
 _POD_SHIFT = int(POD_SHIFT)
 
 
@@ -93,12 +91,16 @@ class Writing:
         return members
 
     def _number_all(self, kind: str, things: Sequence[Row | Identity | BlockParty]) -> None:
+        if not things:
+            return
         for thing, number in zip(things, self.tables.take(kind, len(things)), strict=True):
             thing.number = number
 
     def _number_rules(self, rows: Iterable[Row]) -> None:
         named = dict.fromkeys(rule for row in rows for rule in sorted(row.rules()))
         new = [rule for rule in named if rule not in self.rules]
+        if not new:
+            return
         for rule, number in zip(new, self.tables.take("rules", len(new)), strict=True):
             self.rules[rule], self.rule_of[number] = number, rule
 
@@ -201,5 +203,4 @@ class Writing:
 
 def _columns(parties: list[Party]) -> tuple[Any, Any]:
     """Return kinds and numbers of parties, as cells have them."""
-    kinds = np.fromiter((BLOCK if isinstance(each, BlockParty) else BY_LABELS for each in parties), np.int64)
-    return kinds, np.array([party.number for party in parties])
+    return np.array([party.kind for party in parties]), np.array([party.number for party in parties])
