@@ -119,10 +119,17 @@ def is_confined(router: Any, end: Any) -> bool:
 @inlined
 def prefetch_verdicts(router: Any, source: Any, destination: Any) -> None:
     """Ask the caches for the cells by which two ends will be judged, if they are isolated."""
+    ends = policy_of(router).ends
+    prefetch_row(router, np.int64(ends[source].egress), destination)
+    prefetch_row(router, np.int64(ends[destination].ingress), source)
+
+
+@inlined
+def prefetch_row(router: Any, row: Any, other: Any) -> None:
+    """Do so for one row, 0 if there is none, and the end that it is asked about."""
+    if row == 0:
+        return
     policy = policy_of(router)
-    row = np.int64(policy.ends[source].egress)
-    if row != 0:
-        prefetch_cell(policy, row, policy.ends[destination].labels, False)
-    row = np.int64(policy.ends[destination].ingress)
-    if row != 0:
-        prefetch_cell(policy, row, policy.ends[source].labels, False)
+    prefetch_cell(policy, row, policy.ends[other].labels, False)
+    if policy.ends[other].block != 0:
+        prefetch_cell(policy, row, policy.ends[other].block, True)

@@ -25,6 +25,7 @@ from dataplane.route.kernels import (
     root_word6,
 )
 from dataplane.router.exempt import is_exempt
+from dataplane.router.firsts import foresee_firsts
 from dataplane.router.tables import (
     ARP_ERRAND,
     BRIDGED,
@@ -80,6 +81,8 @@ def look_ahead(vector: Any, heads: Any, router: Any) -> None:
         for i in range(vector.count):
             if vector.errand[i] in (PACKET_ERRAND, JUDGED):
                 vector.likely_half[i] = peek_half(flows, vector.flow_hash[i])
+    if judges:
+        foresee_firsts(vector, router)
 
 
 @inlined
