@@ -19,6 +19,7 @@ LISTENER_REPORT2: Final = 143
 
 ASKS: Final = (68 << 16 | 67, 546 << 16 | 547)
 ANSWERS: Final = (67 << 16 | 68, 547 << 16 | 546)
+DHCP: Final = (*ASKS, *ANSWERS)
 """Ports of DHCP, and of that of IPv6."""
 
 
@@ -32,8 +33,7 @@ def is_exempt(vector: Any, heads: Any, router: Any, i: int) -> bool:
         kind = heads[at]
         is_discovery = ROUTER_SOLICITATION <= kind <= NEIGHBOUR_ADVERTISEMENT
         return is_discovery or LISTENER_QUERY <= kind <= LISTENER_DONE or kind == LISTENER_REPORT2
-    if vector.protocol[i] != PROTOCOL_UDP:
+    if vector.protocol[i] != PROTOCOL_UDP or vector.ports[i] not in DHCP:
         return False
-    if end_of_port(router, vector.in_port[i]) != 0:
-        return vector.ports[i] in ASKS
-    return vector.ports[i] in ANSWERS
+    is_pod = end_of_port(router, vector.in_port[i]) != 0
+    return vector.ports[i] in (ASKS if is_pod else ANSWERS)
