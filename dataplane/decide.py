@@ -1,4 +1,4 @@
-"""The frames of a vector where there is a router, one after the other in the order of arrival.
+"""The frames of a vector where there is a router, or policies are, one after the other in the order of arrival.
 
 A frame is decided wholly before the next one is looked at: learned, answered, bridged or routed. Frames that it causes
 (answers with slots of their own, packets that waited for what it says) are dealt with right after it; then, where

@@ -4,8 +4,9 @@
 
 A port puts frames into a vector (``ports/``); ``carry_vector`` decides what becomes of each; a port takes out what is
 queued for it; ``settle_vector`` counts. One direction, no loops back. A stage is a compiled function over the whole
-vector that reads some of its columns and writes others; its docstring says which. Where there is a router, the last
-stage decides frame by frame (``decide.py``), and frames of its own join the vector behind those that came in.
+vector that reads some of its columns and writes others; its docstring says which. Where there is a router, or policies
+are, the last stage decides frame by frame (``decide.py``), and frames of its own join the vector behind those that came
+in.
 """
 
 from typing import Any
