@@ -152,6 +152,7 @@ def write_state(record: Any, now: int, timeout: int) -> None:
     """Begin a flow's state line."""
     record.state = 0
     record.traits = 0
+    record.between = 0
     record.refreshed = 0
     record.judged = 0
     record.created = now

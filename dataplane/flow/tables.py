@@ -91,7 +91,7 @@ FLOW_DTYPE: Final = np.dtype(
         ("original", HALF_DTYPE),
         ("state", "u1"),
         ("traits", "u1"),
-        ("reserved", "u2"),
+        ("between", "u2"),
         ("expires", "u4"),
         ("created", "u4"),
         ("status", "u4", (1,)),
@@ -105,7 +105,7 @@ FLOW_DTYPE: Final = np.dtype(
 )
 """``expires`` and ``created`` are ticks (``fdb/tables.py``); an array can be changed atomically. ``refreshed`` says
 when a packet of the flow last kept its sender's mapping alive (``nat/mapping.py``), ``judged`` under which of the
-policy's stamps it was let pass, 0 if nobody has asked."""
+policy's stamps it was let pass, 0 if nobody has asked, ``between`` which ports (``router/judged.py``)."""
 
 ORIGINAL: Final = 0
 REPLY: Final = 1

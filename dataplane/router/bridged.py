@@ -85,7 +85,7 @@ def try_to_bridge(
     if not may_pass(vector, router, i, port, vector.destination_high[i], vector.destination_low[i]):
         drop(vector, i, POLICY_DENIED)
         return True
-    outcome = follow_conversation(vector, arena.heads, router, i, tick)
+    outcome = follow_conversation(vector, arena.heads, router, i, port, tick)
     if outcome == BEATEN:
         return False
     if outcome < 0:
@@ -99,7 +99,7 @@ def try_to_bridge(
 
 
 @kernel
-def follow_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any) -> int:
+def follow_conversation(vector: Any, heads: Any, router: Any, i: int, port: Any, tick: Any) -> int:
     """Count frame ``i`` in its flow, or make one; return 0 or more, or why there is none: BEATEN if that must be begun
     again."""
     way, flows, rules = way_of(router), flows_of(router), flow_rules_of(router)
@@ -113,7 +113,7 @@ def follow_conversation(vector: Any, heads: Any, router: Any, i: int, tick: Any)
     flow = create_flow(flows, way.conversation, tick, first_timeout(rules, vector, heads, i))
     if flow > 0:
         begin_tracking(flows, flow, rules, vector, heads, i, tick)
-        note_new_flow(vector, router, flow, i)
+        note_new_flow(vector, router, flow, i, port)
     return flow
 
 

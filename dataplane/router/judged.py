@@ -1,7 +1,8 @@
 """Whether policies let a packet pass: asked of first packets, and of packets of flows once policies have changed.
 
 A flow keeps the stamp that it was judged under. Its other packets cost one comparison, until the stamp is another; then
-the flow is judged anew, whichever of its packets comes, in the direction in which it was begun.
+the flow is judged anew, whichever of its packets comes, in the direction in which it was begun. So it is if a bridged
+packet goes between other ports than those that it was judged by: for who is behind a port counts, and not the address.
 """
 
 from typing import Any
@@ -22,6 +23,8 @@ NO_PORT = -1
 
 _OFF = np.uint32(0)
 _PORT = np.uint32(0xFFFF)
+_APART = 64
+_SIXTEEN_BITS = 0xFFFF
 
 
 @inlined
@@ -39,8 +42,10 @@ def may_pass(vector: Any, router: Any, i: int, port: Any, high: Any, low: Any) -
     way = way_of(router)
     if way.stamp == _OFF or way.standing == RELATED:
         return True
-    if way.standing == KNOWN and flows_of(router).records[way.half >> 1].judged == way.stamp:
-        return True
+    if way.standing == KNOWN:
+        record = flows_of(router).records[way.half >> 1]
+        if record.judged == way.stamp and (port == NO_PORT or record.between == ports_of_flow(vector, way, i, port)):
+            return True
     return judge_packet(vector, router, i, port, high, low)
 
 
@@ -72,8 +77,18 @@ def judge_packet(vector: Any, router: Any, i: int, port: Any, high: Any, low: An
     vector.egress_judgement[i] = way.egress
     vector.ingress_judgement[i] = way.ingress
     if passes and way.standing == KNOWN:
-        note_judgement(record, way)
+        note_judgement(vector, record, way, i, port)
     return passes
+
+
+@inlined
+def ports_of_flow(vector: Any, way: Any, i: int, port: Any) -> Any:
+    """Return a number for the ports that a flow is bridged between, who began it first, if frame ``i`` of it leaves by
+    ``port``. Another port at one end is always another number, others at both ends are nearly always."""
+    entered = np.int64(vector.in_port[i])
+    is_answer = way.standing == KNOWN and way.half & 1 == REPLY
+    first, other = (port, entered) if is_answer else (entered, port)
+    return np.uint16((first * _APART + other) & _SIXTEEN_BITS)
 
 
 @kernel
@@ -86,21 +101,23 @@ def is_from_node(vector: Any, router: Any, i: int) -> bool:
 
 
 @inlined
-def note_judgement(record: Any, way: Any) -> None:
-    """Let a flow pass on by what has just been said of it."""
+def note_judgement(vector: Any, record: Any, way: Any, i: int, port: Any) -> None:
+    """Let a flow pass on by what has just been said of frame ``i`` of it, which leaves by ``port`` if it is bridged."""
     record.original.judgement = way.egress
     record.reply.judgement = way.ingress
     record.judged = way.stamp
+    if port != NO_PORT:
+        record.between = ports_of_flow(vector, way, i, port)
 
 
 @inlined
-def note_new_flow(vector: Any, router: Any, flow: int, i: int) -> None:
+def note_new_flow(vector: Any, router: Any, flow: int, i: int, port: Any) -> None:
     """Let a flow that has just been made for frame ``i`` pass on by what was said of that."""
     vector.likely_half[i] = flow * 2
     way = way_of(router)
     if way.stamp == _OFF:
         return
     record = flows_of(router).records[flow]
-    note_judgement(record, way)
+    note_judgement(vector, record, way, i, port)
     if way.is_from_node:
         record.traits |= BEGUN_BY_NODE

@@ -355,5 +355,5 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
     flow = open_flow(nat_of(router), flows_of(router), way.conversation, translates, tick, timeout)
     if flow > 0:
         begin_tracking(flows_of(router), flow, flow_rules_of(router), vector, heads, i, tick)
-        note_new_flow(vector, router, flow, i)
+        note_new_flow(vector, router, flow, i, NO_PORT)
     return flow

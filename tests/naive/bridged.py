@@ -105,12 +105,13 @@ class Talk:
     source: End
     zone: Any
     pod: Pod | None = None
+    leaving: Port | None = None
     refusal: Fate = DENIED
 
     def enter(self, leaving: Port | None) -> Fate | None:
         """Judge it, and enter it into its conversation. Messages have none."""
         destination = self.router.judge.end(leaving, self.packet.tuple.destination)
-        self.pod = destination.pod
+        self.pod, self.leaving = destination.pod, leaving
         fate = self._enter_message(destination) if self.packet.is_message else self._follow(destination)
         if fate is None and self.packet.fragment != "whole":
             self.router.fragments.let_pass(self.frame.domain, self.packet)
@@ -136,7 +137,7 @@ class Talk:
         half = router.flows.find(key, router.tick, self.zone)
         if half:
             flow, direction = half
-            if not judge.allows_on(flow, direction, self.source, destination):
+            if not judge.allows_on(flow, direction, self.source, destination, self._between(direction)):
                 return DENIED
             if router.flows.track(flow, direction, self.packet, router.tick):
                 return None
@@ -149,8 +150,15 @@ class Talk:
         begun = router.flows.begin(key, key.reversed(), self.packet, router.tick, self.zone)
         if begun is None:
             return drop("flow_table_full")
-        begun.judged, begun.is_nodes = judge.stamp, is_nodes
+        begun.judged, begun.is_nodes, begun.between = judge.stamp, is_nodes, self._between(0)
         return None
+
+    def _between(self, direction: int) -> tuple[str, str] | None:
+        """Return the ports that it goes between, who began the conversation first; None if one is not known."""
+        if self.leaving is None:
+            return None
+        entered, left = self.frame.port.name, self.leaving.name
+        return (left, entered) if direction else (entered, left)
 
 
 def read(router: Router, frame: Frame) -> Passenger | Fate:

@@ -57,15 +57,19 @@ class Judge:
         """Whether the destination's ingress allows it."""
         return destination.pod is None or self._ask("ingress", destination.pod, source, destination, packet).allowed
 
-    def allows_on(self, flow: Flow, direction: int, source: End, destination: End) -> bool:
-        """Whether policies allow, or have allowed since they changed, the conversation of a packet between two ends."""
-        if flow.judged == self.stamp:
+    def allows_on(
+        self, flow: Flow, direction: int, source: End, destination: End, between: tuple[str, str] | None = None
+    ) -> bool:
+        """Whether policies allow, or have allowed since they changed, the conversation of a packet between two ends,
+        and, if that is bridged, between two ports."""
+        if flow.judged == self.stamp and between in (None, flow.between):
             return True
         begins, answers = (destination, source) if direction else (source, destination)
         begins, answers = begins._replace(address=flow.original.source), answers._replace(address=flow.reply.source)
         if not self.allows(begins, answers, flow.original._replace(dport=flow.reply.sport), flow.is_nodes):
             return False
         flow.judged = self.stamp
+        flow.between = between or flow.between
         return True
 
     def is_nodes(self, source: End) -> bool:

@@ -19,6 +19,7 @@ from tests.rows.policy.world import (
     OPEN,
     QUIET,
     SERVER,
+    STRANGER,
     blocks,
     from_pods,
     heard,
@@ -114,6 +115,20 @@ ROWS = [
         "who is meant is who is behind the port that it leaves by",
         GUARDED,
         (*ALL, tells(B1, B2, udp(B1.ip4, B3.ip4), DENIED), tells(B1, B3, udp(B1.ip4, B2.ip4), *TO_B3)),
+    ),
+    Row(
+        "a conversation that was allowed between two ports is not between others",
+        judged(CLIENTS_ASK, policy("closed", of=STRANGER, ingress=())),
+        (
+            *ALL,
+            tells(B1, B2, ASKED, *TO_B2),
+            tells(B1, B3, ASKED, DENIED),
+            tells(B3, B2, ASKED, DENIED),
+            tells(B1, B2, ASKED, *TO_B2),
+            tells(B2, B1, ANSWER, *TO_B1),
+            tells(B3, B1, ANSWER, DENIED),
+            tells(B2, B3, ANSWER, DENIED),
+        ),
     ),
     Row(
         "who is behind no pod's port is an address",
