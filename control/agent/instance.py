@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from control.agent.answers import AnswerFeed
 from control.agent.desired import keep_capacities, ports_named, with_port, without_port
 from control.agent.executor import Executor
 from control.agent.keeper import PortKeeper, Surroundings
@@ -74,7 +75,10 @@ class Instance:
         self._namespaces = Namespaces(system, record, made)
         around = Surroundings(system, self._namespaces, workers, self._watch, self._set_link, self._remember_soon)
         self._executor = Executor(around, fabric.index_of, Committed({}, made))
-        self._outside = Outside(system, record, lambda: self.configuration, self._is_open, self._take_lease)
+        self._answers = AnswerFeed(fabric, self._changing, self._remember_soon)
+        self._outside = Outside(
+            system, record, lambda: self.configuration, self._is_open, self._take_lease, self._answers.hear
+        )
 
     @property
     def keepers(self) -> Mapping[str, PortKeeper]:
@@ -174,6 +178,7 @@ class Instance:
         self.state = "stopping"
         self._owners.close()
         self.peers.close()
+        self._answers.close()
         async with self._changing:
             self._watch.close()
             await self._outside.close()
@@ -187,6 +192,7 @@ class Instance:
         self._owners.close()
         self._watch.close()
         self.peers.close()
+        self._answers.close()
         self._outside.leave()
         self._remember()
         self.workers.hang_up()

@@ -35,6 +35,7 @@ class Outside:
         configuration: Callable[[], Configuration],
         is_open: Callable[[str], bool],
         on_lease: Callable[[], Awaitable[None]],
+        on_answer: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self._system = system
         self._configuration = configuration
@@ -43,7 +44,7 @@ class Outside:
         self._host: HostSide = system.host_side(
             record.record.host_before, lambda before: record.update(host_before=dict(before))
         )
-        self._services = Services(system)
+        self._services = Services(system, on_answer)
         self._leasing = Leasing(configuration().uplink, on_lease)
         self._settling = asyncio.Lock()
         self._settled: set[str] = set()

@@ -14,7 +14,7 @@ from control.errors import UserError
 from control.model import ROUTED_GATEWAYS, Address, Configuration, Port, Tap
 
 if TYPE_CHECKING:
-    from control.dns.server import NameServer
+    from control.dns.server import NameServer, OnAnswer
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,10 @@ def service_addresses(configuration: Configuration) -> tuple[Address, ...]:
 class Services:
     """The answerer, as long as there is a port for it. ``settle`` and ``close`` are not called at the same time."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, on_answer: "OnAnswer") -> None:
+        """``on_answer`` is told of every answer before the asker has it."""
         self._system = system
+        self._on_answer = on_answer
         self._server: NameServer | None = None
         self._addresses: tuple[Address, ...] = ()
 
@@ -76,7 +78,7 @@ class Services:
 
         names = Names(configuration)
         if self._server is None:
-            self._server = NameServer(names, Forwarder(Resolvers()))
+            self._server = NameServer(names, Forwarder(Resolvers()), self._on_answer)
         self._server.names = names
         addresses = tuple(interface.ip for interface in port.addresses)
         if anew or addresses != self._addresses:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from ipaddress import ip_address
 
@@ -21,6 +21,8 @@ from control.model import Address
 
 log = logging.getLogger(__name__)
 
+OnAnswer = Callable[[bytes], Awaitable[None]]
+
 MOST_CONNECTIONS = 128
 IDLE_S = 10.0
 MOST_WAITING = 512
@@ -30,9 +32,11 @@ MOST_WAITING = 512
 class NameServer:
     """Serves until ``close``. ``names`` may be replaced while it does."""
 
-    def __init__(self, names: Names, forwarder: Forwarder) -> None:
+    def __init__(self, names: Names, forwarder: Forwarder, on_answer: OnAnswer | None = None) -> None:
+        """``on_answer`` is waited for before an answer is given."""
         self.names = names
         self._forwarder = forwarder
+        self._on_answer = on_answer
         self._transports: list[asyncio.DatagramTransport] = []
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
@@ -66,8 +70,12 @@ class NameServer:
         try:
             if names is None:
                 return refuse(query, dns.rcode.REFUSED) if len(query) >= 12 and not query[2] & 0x80 else None
-            known = answer_query(query, names)
-            return known if known is not None else await self._forwarder.ask(query, by_tcp=by_tcp)
+            answer = answer_query(query, names)
+            if answer is None:
+                answer = await self._forwarder.ask(query, by_tcp=by_tcp)
+            if self._on_answer is not None:
+                await self._on_answer(answer)
+            return answer
         except MalformedQueryError:
             return None
         except NoAnswerError:

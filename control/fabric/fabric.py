@@ -29,7 +29,7 @@ from control.fabric.interfaces import InterfaceKey
 from control.fabric.lapse import lapsed_between
 from control.fabric.others import OtherNodes
 from control.fabric.plan import Numbers, Plan, make_plan
-from control.fabric.policy import FabricPolicy
+from control.fabric.policy import FabricPolicy, answers_of
 from control.fabric.router import Router
 from control.fabric.routes import PlannedRoute, plan_routes
 from control.fabric.rows import static_entries
@@ -133,6 +133,7 @@ class Fabric:
         fabric.plan = make_plan(configuration, before)
         fabric.router = Router(fabric.state, configuration.limits.routes)
         fabric.policy = FabricPolicy(fabric.state, fabric.router.grace)
+        fabric.policy.answers = answers_of(snapshot)
         fabric.others = OtherNodes(fabric.state, fabric.router, fabric.policy)
         fabric.router.take_over(fabric.others.take_over(fabric.plan, plan_routes(fabric.plan), known))
         # An agent that died within a change has written it into the tables, but not into its snapshot.
@@ -151,6 +152,7 @@ class Fabric:
             "ports": numbers.ports,
             "domains": [[*key, number] for key, number in numbers.domains.items()],
             "interfaces": [[*key, number] for key, number in numbers.interfaces.items()],
+            "answers": {name: sorted(map(str, each)) for name, each in self.policy.answers.items()},
         }
         copied: dict[str, Any] = json.loads(json.dumps(document))
         return copied
@@ -174,7 +176,8 @@ class Fabric:
         if only_peers_differ(self.configuration, configuration) and is_in_place:
             self.others.feed_file(configuration, now_s)
         elif only_policies_differ(self.configuration, configuration) and is_in_place:
-            self.policy.change(replace(self.plan, configuration=configuration), self.others.store)
+            assert configuration.manifests is not None
+            self.policy.change(configuration.manifests)
         else:
             return self._change(configuration, void_all=False, now_s=now_s)
         self.plan = replace(self.plan, configuration=configuration)

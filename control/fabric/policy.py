@@ -8,6 +8,7 @@ leaves in force what it finds until it is told what is wanted.
 """
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from control.fabric.domains import Domains
@@ -15,7 +16,7 @@ from control.fabric.plan import Plan
 from control.model import Address, Configuration, RemoteEndpoint
 from control.overlay.store import PeerChange, PeerStore
 from control.policy.book import PolicyBook, Wanted
-from control.policy.model import Pod
+from control.policy.model import Manifests, Pod
 from control.policy.notables import NoTables
 from control.policy.taking import take_over
 from dataplane.generation.build import free_copy
@@ -43,10 +44,9 @@ class FabricPolicy:
         """Whether the tables are this agent's own work: else nothing of policy is changed in place."""
         return not self._has_former
 
-    def change(self, plan: Plan, store: PeerStore) -> None:
-        """Have another plan's manifests count at once, where all else is the same; errors as ``settle``."""
-        self.settle(plan, store)
-        self.release(plan)
+    def change(self, manifests: Manifests) -> None:
+        """Have other manifests count at once, where all else is the same; errors as ``settle``."""
+        self._settle_now(self.book.wanted._replace(manifests=manifests))
 
     def settle(self, plan: Plan, store: PeerStore) -> None:
         """Have the tables say what a plan's manifests come to for its pods, before the plan is in force.
@@ -67,8 +67,9 @@ class FabricPolicy:
         writer = PolicyWriter(self._state, self._grace)
         book = PolicyBook(writer)
         if self._has_former:
-            indices = {name: port.index for name, port in plan.ports.items()}
-            take_over(book, writer, wanted, indices)
+            take_over(book, writer, wanted, {name: port.index for name, port in plan.ports.items()})
+        else:
+            self._writer, self.book = writer, book  # Even if this is refused: nobody else knows what it has written.
         book.settle(wanted)
         self._writer, self.book = writer, book
 
@@ -117,14 +118,20 @@ class FabricPolicy:
 
     def learn(self, answers: Answers) -> None:
         """Know which addresses names were answered with, at once; errors as ``settle``."""
-        self.answers = answers
         if self._writer is not None:
             self._settle_now(self.book.wanted._replace(names=answers))
+        self.answers = answers
 
     def _settle_now(self, wanted: Wanted) -> None:
         if wanted != self.book.wanted:
             self.book.settle(wanted)
             self.book.release()
+
+
+def answers_of(snapshot: Mapping[str, Any]) -> Answers:
+    """Return the addresses that names were answered with before a snapshot of the fabric."""
+    found = snapshot.get("answers", {}).items()
+    return {name: frozenset(map(ip_address, addresses)) for name, addresses in found}
 
 
 def pods_of(configuration: Configuration, store: PeerStore) -> Iterable[Pod]:

@@ -13,7 +13,7 @@ was before. What cannot be written is taken back whole.
 
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import compress, count
 from operator import is_not
@@ -78,8 +78,9 @@ class PolicyBook:
                 self._write()
             except TableFullError as error:
                 self.plan(before)
-                self.writing.write()
-                self.release()
+                with suppress(TableFullError):  # There was room before, unless nothing was written yet at all.
+                    self.writing.write()
+                    self.release()
                 raise UserError(f"policies: {error}; use fewer") from error
 
     def _write(self) -> None:
