@@ -29,11 +29,17 @@ def is_martian4(low: Any) -> bool:
 
 
 @inlined
+def is_mapped(high: Any, low: Any) -> bool:
+    """Whether an address is of ::ffff:0:0/96, as columns hold those of IPv4."""
+    return high == _NONE and low >> _HALF == _MAPPED
+
+
+@inlined
 def is_martian6(high: Any, low: Any) -> bool:
     """Whether an IPv6 address is ::, ::1, of ff00::/8, or one of ::ffff:0:0/96, which are nobody's on a wire."""
     if high >> _FIRST_OF_6 == _BYTE:
         return True
-    return high == _NONE and (low <= _ONE or low >> _HALF == _MAPPED)
+    return (high == _NONE and low <= _ONE) or is_mapped(high, low)
 
 
 @inlined
@@ -56,6 +62,16 @@ def has_martian(vector: Any, i: int) -> bool:
             vector.destination_high[i], vector.destination_low[i]
         )
     return is_martian4(vector.source_low[i]) or is_martian4(vector.destination_low[i])
+
+
+@inlined
+def claims_ipv4(vector: Any, i: int) -> bool:
+    """Whether frame ``i``, a packet of IPv6, comes from or goes to an address by which columns mean one of IPv4."""
+    if not vector.is_ipv6[i]:
+        return False
+    return is_mapped(vector.source_high[i], vector.source_low[i]) or is_mapped(
+        vector.destination_high[i], vector.destination_low[i]
+    )
 
 
 @inlined

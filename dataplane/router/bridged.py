@@ -16,6 +16,7 @@ from dataplane.flow.tables import BEATEN, BEGINS_ANEW, NO_HALF, TABLE_FULL
 from dataplane.forward.kernels import flood_frame, is_reached, known_port, may_flood, send_frame
 from dataplane.jit import expanded, inlined, kernel
 from dataplane.policy.kernels import policy_key
+from dataplane.router.addresses import claims_ipv4
 from dataplane.router.beyond import send_beyond
 from dataplane.router.conversations import find_flow, lacks_transport
 from dataplane.router.judged import is_from_node, may_pass, note_new_flow
@@ -36,6 +37,7 @@ from dataplane.vector import WHOLE
 from dataplane.verdict import (
     FLOW_TABLE_FULL,
     MALFORMED_TRANSPORT,
+    MARTIAN_ADDRESS,
     NAT_EXHAUSTED,
     POLICY_DENIED,
     POLICY_UNREADABLE,
@@ -72,6 +74,9 @@ def try_to_bridge(
 ) -> bool:
     """Do so, or return False, with nothing written, if the packet's flow has come or gone meanwhile."""
     way_of(router).standing = UNTRACKED
+    if claims_ipv4(vector, i):
+        drop(vector, i, MARTIAN_ADDRESS)
+        return True
     if lacks_transport(vector, i):
         drop(vector, i, MALFORMED_TRANSPORT)
         return True

@@ -201,6 +201,17 @@ ROWS = [
         ),
     ),
     Row(
+        "an address of IPv4 in a packet of IPv6 is nobody's",
+        OPEN,
+        (
+            *ALL,
+            tells(B1, B2, ASKED, *TO_B2),
+            tells(B1, B2, udp("::ffff:10.1.0.2", "::ffff:10.1.0.3", dport=53), dropped("martian_address")),
+            tells(B1, B2, udp("::ffff:10.1.0.2", B2.ip6), dropped("martian_address")),
+            tells(B1, B2, udp(B1.ip6, "::ffff:10.1.0.3"), dropped("martian_address")),
+        ),
+    ),
+    Row(
         "what is no packet passes between those alone that no policy is about",
         CLOSED,
         (
