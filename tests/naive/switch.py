@@ -199,8 +199,10 @@ class Switch:
         vtep = self.router.vtep
         if isinstance(found, str) or vtep is None or not vtep.has(domain):
             return found if isinstance(found, str) else None
+        if vtep.is_mac_here(domain, frame[0:6]):
+            return None
         known = vtep.with_mac(domain, frame[0:6])
-        if known is None and isinstance(found, Remote) and not vtep.is_mac_here(domain, frame[0:6]):
+        if known is None and isinstance(found, Remote):
             return found
         address = destination_of(frame)
         peer = known or (vtep.with_address(domain, address) if address else None)
@@ -262,7 +264,8 @@ class Switch:
         inside = Untagged(own.data, own.domain.vlan, own.priority)
         vtep = self.router.vtep
         place = None if own.data[0] & 1 else self._find(own.domain, own.data)
-        if place is None and own.target and vtep and vtep.has(own.domain):
+        is_here = bool(vtep and vtep.is_mac_here(own.domain, own.data[0:6]))
+        if place is None and own.target and vtep and vtep.has(own.domain) and not is_here:
             peer = vtep.with_address(own.domain, own.target)
             place = Remote(peer.node) if peer else None
         if isinstance(place, Remote):

@@ -26,9 +26,9 @@ class Tunnel:
         return next(peer.address for peer in overlay.peers if peer.node == place.node)
 
     def copies(self, source: Port | None, domain: Domain, frame: bytes) -> list[Parcel]:
-        """Return the copies of a frame for all other nodes of its network."""
+        """Return the copies of a frame for all other nodes of its network; of one for a station here none."""
         vtep = self.router.vtep
-        if vtep is None or not vtep.has(domain):
+        if vtep is None or not vtep.has(domain) or vtep.is_mac_here(domain, frame[0:6]):
             return []
         return [Parcel(source, domain, frame, to, is_copy=True) for to in vtep.receivers(domain)]
 
