@@ -20,9 +20,9 @@ from control.config.mistakes import Mistakes, Path, describe
 MAX_DEPTH = 32
 MAX_VALUES = 1_000_000
 
-_TAG = "tag:yaml.org,2002:"
+PLAIN_TAG = "tag:yaml.org,2002:"
 _KINDS = ("str", "null", "bool", "int", "float", "timestamp", "value", "merge", "seq", "map")
-_PLAIN_TAGS = frozenset(_TAG + kind for kind in _KINDS)
+_PLAIN_TAGS = frozenset(PLAIN_TAG + kind for kind in _KINDS)
 _LONGEST_NUMBER = 40
 
 
@@ -121,7 +121,7 @@ class _Reader:
         self._bound(path, len(path), node)
         self._refuse_tag(node, path)
         if isinstance(node, ScalarNode):
-            return scalar_value(str(node.tag).removeprefix(_TAG), node.value)
+            return scalar_value(str(node.tag).removeprefix(PLAIN_TAG), node.value)
         if id(node) in self._open:
             self._mistakes.add(path, "a value", "an alias of what it stands in", _line(node))
             return None
@@ -163,7 +163,7 @@ class _Reader:
         merged: list[Node] = []
         for key, value in node.value:
             line = _line(key)
-            if key.tag == _TAG + "merge":
+            if key.tag == PLAIN_TAG + "merge":
                 merged.extend(value.value if isinstance(value, SequenceNode) else [value])
             elif (name := self._key(key, path)) is None:
                 continue
@@ -181,7 +181,7 @@ class _Reader:
 
     def _key(self, node: Node, path: Path) -> str | None:
         if isinstance(node, ScalarNode):
-            value = scalar_value(str(node.tag).removeprefix(_TAG), node.value)
+            value = scalar_value(str(node.tag).removeprefix(PLAIN_TAG), node.value)
             if isinstance(value, str):
                 return value
             found = describe(value) if value is not None else "an empty one"

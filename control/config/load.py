@@ -15,6 +15,7 @@ from control.config.notyet import refuse_not_yet
 from control.config.overlay import check_fed, made_port, resolve_overlay, settle_networks
 from control.config.parts import claim_parts
 from control.config.peers import Land, resolve_peers
+from control.config.quick import read_large_yaml
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
 from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
@@ -63,7 +64,7 @@ def parse_configuration(
     there is none, that of ``previous`` stays. ``fed`` are peers that did not come from a file.
     """
     around = _Around(previous, attached, hostname, cores, underlay_mtus, fed)
-    if (quick := read_json(text)) is not None:
+    if (quick := read_json(text) or read_large_yaml(text)) is not None:
         with suppress(ConfigurationError):
             loaded = _resolve(quick, around, Mistakes(filename, {}))
             if not loaded.warnings:

@@ -92,8 +92,8 @@ VTEP_DTYPE: Final = np.dtype(
         ("receive_names", "u1", (RECEIVES * SOCKET_ADDRESS_BYTES,)),
         ("receive_controls", "u1", (RECEIVES * CONTROL_BYTES,)),
         ("buffers", "u1", (RECEIVES * BUFFER_BYTES,)),
-        # Messages to be sent; of each the frame that it is a copy of, or a part of one, for which peer (0: the group), and
-        # whether it ends that copy. Of each peer, whether a part of the copy on its way to it was refused.
+        # Messages to be sent; of each the frame that it is a copy of, or a part of one, for which peer (0: the group),
+        # and whether it ends that copy. Of each peer, whether a part of the copy on its way to it was refused.
         ("pending", "i8"),
         ("messages", MMSGHDR_DTYPE, (SENDS,)),
         ("frames", "u2", (SENDS,)),
