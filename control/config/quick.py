@@ -41,7 +41,7 @@ def read_large_yaml(text: str) -> dict[str, object] | None:
     return data if isinstance(data, dict) else None
 
 
-class _Loader(yaml.CSafeLoader):
+class _Loader(yaml.CSafeLoader):  # type: ignore[misc]  # It has no types.
     """Composes nodes whose scalars are of the kinds that YAML 1.2 knows."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
