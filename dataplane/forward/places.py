@@ -84,7 +84,7 @@ def port_beyond(vector: Any, tables: Any, i: int, place: int) -> int:
     peer = peer_of(find_link(tables.remotes, vector.domain[i], vector.destination_mac[i]))
     if peer == NO_PEER:
         peer = place - MAX_PORTS if place > MAX_PORTS else NO_PEER
-    if peer == HERE and not is_tunnel(tables.overlay, vector.in_port[i]):
+    if peer == HERE:
         vector.remote[i] = NO_PEER  # Whoever floods it now leaves the other nodes out.
     if peer in (NO_PEER, HERE):  # What was learned of a MAC before a port here had it counts no more.
         return -1

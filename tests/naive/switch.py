@@ -25,7 +25,6 @@ Where the specification could be read two ways, this is how it is read:
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control.model import TUNNEL, Configuration, Port
@@ -234,22 +233,28 @@ class Switch:
         receivers = [p for p in allowed if p.name not in self.down]
         if not receivers:
             return drop("no_receiver")
-        return self._transmit(receivers, frame.inside, self.tunnel.copies(port, frame.domain, frame.data))
+        return self._transmit_to_all(receivers, frame.inside, port, frame.domain)
 
-    def _transmit(self, receivers: list[Port], inside: Untagged, parcels: Sequence[Parcel] = ()) -> Fate:
-        """Send a frame by its receivers; what goes by the tunnel are ``parcels``."""
+    def _transmit_to_all(self, receivers: list[Port], inside: Untagged, source: Port | None, domain: Domain) -> Fate:
+        """Send a frame by its receivers, and to all other nodes if the tunnel is one."""
+        local = [each for each in receivers if not is_tunnel(each)]
+        fates = [self._transmit(local, inside)] if local else []
+        if len(local) < len(receivers):
+            parcels = self.tunnel.copies(source, domain, inside.frame)
+            beyond = [self.tunnel.send(parcel) for parcel in parcels]
+            fates += beyond or [self.tunnel.reach_nobody(domain, inside.frame)]
+        return best_of(fates)
+
+    def _transmit(self, receivers: list[Port], inside: Untagged) -> Fate:
+        """Send a frame by ports here."""
         fates = []
         for each in receivers:
-            if is_tunnel(each):
-                continue
             if each.name in self.refusing:
                 fates.append(drop("transmit_failed"))
             else:
                 self.out.append((each.name, put_tag(each, inside)))
                 fates.append(FORWARDED)
-        if any(is_tunnel(each) for each in receivers):
-            fates += [self.tunnel.send(parcel) for parcel in parcels]
-        return best_of(fates) if fates else drop("no_receiver")
+        return best_of(fates)
 
     def _send_again(self, parcel: Parcel) -> Fate:
         """Send what has waited; its receiver may be elsewhere by now, but copies go where they were to go."""
@@ -280,7 +285,7 @@ class Switch:
         up = [p for p in allowed if p.name not in self.down]
         if not up:
             return drop("port_down" if place else "no_receiver")
-        return self._transmit(up, inside, self.tunnel.copies(own.source, own.domain, own.data))
+        return self._transmit_to_all(up, inside, own.source, own.domain)
 
     def _send_back(self, frame: Frame, data: bytes) -> None:
         """Send an answer of the router's to where a frame came from."""
