@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+BENCH = ("control", "bench")
+KNOWN_FLOWS = ("l2_learn", "ip4_route", "ip6_route", "snat", "dnat")
+TUNNELLED = ("vxlan_encap", "vxlan_decap", "l2_learn")
+
 COMMANDS = (
     ("benchmarks.l2_learn",),
     ("benchmarks.tap_tcp",),
@@ -13,6 +17,14 @@ COMMANDS = (
     ("benchmarks.load_captures",),
     ("benchmarks.routes",),
     ("benchmarks.policies",),
+    *((*BENCH, *KNOWN_FLOWS, "snat_new", "--flows", flows) for flows in ("10", "16384", "100000")),
+    (*BENCH, *KNOWN_FLOWS, "--flows", "1000000"),
+    *(
+        (*BENCH, *TUNNELLED, "--flows", flows, "--frame-bytes", frame_bytes)
+        for flows in ("1", "16384")
+        for frame_bytes in ("64", "1400")
+    ),
+    ("benchmarks.peers",),
     ("benchmarks.superframes",),
     ("benchmarks.policy_packets",),
 )

@@ -26,7 +26,8 @@ class Device:
     ``netns`` None is the agent's own namespace. ``addresses`` are in CIDR form; ``mac`` is aa:bb:cc:dd:ee:ff or empty
     where the device keeps its own; ``mtu`` is in bytes, 0 where it is not ours to set. ``gateways``, without a prefix
     length, are the ways to everywhere else. ``offloads``, of a TAP: what comes by it may be superframes, with partial
-    checksums. ``vtep`` is what a device of that kind is, which has no name and no link.
+    checksums. ``vtep`` is what a device of that kind is, which has no name; its link is that of the interface by
+    which it is in a multicast group, for that ends with the interface, or none.
     """
 
     port: str
@@ -44,7 +45,7 @@ class Device:
     @property
     def has_link(self) -> bool:
         """Whether it is an interface of some namespace, which comes and goes, and is up or down."""
-        return self.vtep is None
+        return self.ifname != ""
 
     @property
     def place(self) -> tuple[str | None, str]:
@@ -156,7 +157,8 @@ def device_of(port: Port, configuration: Configuration) -> Device:
     if isinstance(attachment, Nic):
         return Device(port.name, "nic", attachment.ifname)
     if isinstance(attachment, Vtep):
-        return Device(port.name, "vtep", "", vtep=vtep_settings(configuration))
+        settings = vtep_settings(configuration)
+        return Device(port.name, "vtep", settings.group_interface, vtep=settings)
     if not isinstance(attachment, Tap):
         raise TypeError(f"port {port.name} has no device: {attachment}")
     return Device(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dataplane.forward.kernels import learn_frame, prefetch_buckets
+from dataplane.forward.kernels import begin_prefetching, learn_frame, prefetch_ahead
 from dataplane.jit import kernel
 from dataplane.memory import local_record
 from dataplane.neighbour.entries import note_neighbour_tick
@@ -36,7 +36,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: A
     note_neighbour_tick(neighbours_of(router).head, worker, tick_of(vector, 0))
     log_of(router).now_ns[0] = vector.timestamp_ns[0]
     begin_judging(router)
-    prefetch_buckets(vector, tables.fdb)
+    begin_prefetching(vector, tables)
     look_ahead(vector, arena.heads, router)
     if vector.received == 0:
         pass_time(vector, arena, tables.switches, router)
@@ -64,6 +64,7 @@ def decide_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: A
                 run_timers(vector, arena, router, i)
                 continue
             came += 1
+            prefetch_ahead(vector, tables, i)
             if vector.verdict[i] != FORWARD or not learn_frame(vector, tables, i):
                 continue
         else:

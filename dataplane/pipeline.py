@@ -27,7 +27,7 @@ from dataplane.neighbour.tables import AWAY
 from dataplane.parse.kernels import parse_frames
 from dataplane.state import Tables
 from encap.tunnel.kernels import decap_frames
-from encap.tunnel.send import encap_frames
+from encap.tunnel.send import fit_frames
 
 
 @expanded
@@ -55,7 +55,7 @@ def carry_vector(vector: Any, arena: Any, state: Any, generation: int, worker: i
     else:
         forward_frames(vector, tables, egress)
     if overlay.is_on:
-        encap_frames(vector, arena, tables, router, egress)
+        fit_frames(vector, arena, tables, router, egress)
 
 
 @kernel

@@ -3,7 +3,8 @@
     | Ethernet | IPv4 or IPv6 | UDP | VXLAN | Ethernet, inner | …
     0          14             34/54 42/62   50/70
 
-The source port tells inner flows apart, for whoever spreads packets over several links by it.
+The source port tells inner flows apart, for whoever spreads packets over several links by it; over IPv6 the flow label
+is the same number, for whoever does not read ports (RFC 6438 section 4).
 """
 
 from typing import Any, Final
@@ -185,9 +186,10 @@ def write_outer6(
     length: Any,
     tos: Any,
     ttl: Any,
+    label: Any,
 ) -> None:
-    """Write the IPv6 header at ``at`` before ``length`` bytes; the flow label is 0."""
-    store_u32_be(heads, at, np.uint32(_VERSION6 | tos << 20))
+    """Write the IPv6 header at ``at`` before ``length`` bytes."""
+    store_u32_be(heads, at, np.uint32(_VERSION6 | tos << 20 | label))
     store_u32_be(heads, at + IPV6_PAYLOAD_LENGTH, np.uint32(length << 16 | PROTOCOL_UDP << 8 | ttl))
     store_u64_be(heads, at + IPV6_SOURCE, source_high)
     store_u64_be(heads, at + IPV6_SOURCE + 8, source_low)

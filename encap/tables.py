@@ -107,7 +107,7 @@ PEER_SHIFT: Final = np.uint64(48)
 ABSENT: Final = np.uint64(0)
 """The value of no entry: peer 0 is nobody."""
 HERE: Final = EVERY_PEER
-"""The peer of what this node's own ports have: no other may speak for it, and nothing for it goes to another."""
+"""The peer of what this node's own ports have: no other may speak for it, and nothing for its MAC goes to another."""
 
 ENTRY_DTYPE: Final = np.dtype([("tag", "u8"), ("high", "u8"), ("low", "u8"), ("value", "u8", (1,))], align=True)
 ENDPOINTS: Final = 65536
@@ -122,13 +122,14 @@ MEMBER_WORDS: Final = MAX_PEERS // 64
 
 REMOTES_DTYPE: Final = np.dtype(
     [
+        # First, so that no entry lies in two cache lines.
+        ("entry", ENTRY_DTYPE, (ENTRIES,)),
         ("multiplier", "u8"),
         ("shift", "u8"),
         ("peer", PEER_DTYPE, (MAX_PEERS,)),
         # Which peers get what is flooded in a domain: how many, and peer p in bit p % 64 of word p // 64.
         ("members", "u2", (DOMAINS,)),
         ("member_bits", "u8", (DOMAINS, MEMBER_WORDS)),
-        ("entry", ENTRY_DTYPE, (ENTRIES,)),
     ],
     align=True,
 )

@@ -9,7 +9,7 @@ from tests.rows.overlay.world import S2, UNDERLAYS, Underlay, calls
 from tests.rows.router.world import B1, ether, ip, ping, tcp, udp
 from tests.rows.row import EPOCH_NS
 from tests.runs import Arrival
-from tests.tunnels import LAST_SOURCE_PORT, ports_by_inner_frame
+from tests.tunnels import LAST_SOURCE_PORT, flow_label, ports_by_inner_frame, read_sent, source_port
 
 pytestmark = pytest.mark.kernel
 FLOWS = 200
@@ -54,6 +54,17 @@ def test_a_flow_keeps_its_port(under: Underlay) -> None:
     assert len(set.union(*source_ports(under, flow).values())) == 1
     segments = [to_s2(tcp(B1.ip6, S2.ip6, flags="A", seq=k, body=bytes(k))) for k in range(30)]
     assert len(set.union(*source_ports(under, segments).values())) == 1
+
+
+def test_over_ipv6_the_flow_label_is_the_port() -> None:
+    under = UNDERLAYS[1]
+    world = under.world()
+    arrivals = [Arrival(each.port, each.frame, EPOCH_NS) for each in under.met()]
+    run = run_switch(world, [*arrivals, *(Arrival("b1", frame, EPOCH_NS) for frame in MANY["UDP"][:9])])
+    sent = [found for outcome in run.outcomes for _, frame in outcome.out if (found := read_sent(world, frame))]
+    labels = [flow_label(found) for found in sent]
+    assert labels == [source_port(found) for found in sent]
+    assert len(set(labels)) > 1
 
 
 def test_both_directions_and_queries_are_flows() -> None:

@@ -1,6 +1,7 @@
 """Runs of a node with tunnels: packets as if all had left from the same source port, and what the tunnel's port counts.
 
-A secret hash picks the source port, so neither rows nor the twin can know it. They write the first one.
+A secret hash picks the source port, which is the flow label of IPv6 as well, so neither rows nor the twin can know it.
+They write the first port, and no label.
 """
 
 from collections import defaultdict
@@ -33,11 +34,19 @@ def source_port(found: Datagram) -> int:
     return int.from_bytes(found.data[found.at : found.at + 2], "big")
 
 
+def flow_label(found: Datagram) -> int:
+    """Return the flow label of a datagram's packet, 0 over IPv4."""
+    return int.from_bytes(found.data[1:4], "big") & 0xF_FFFF if found.source.version == 6 else 0
+
+
 def with_first_port(frame: bytes, found: Datagram) -> bytes:
     """Return a frame as its sender would send it from the first port; a wrong checksum stays wrong."""
     udp = 14 + found.at
-    if not FIRST_SOURCE_PORT <= source_port(found) <= LAST_SOURCE_PORT:
+    is_labelled = found.source.version == 4 or flow_label(found) == source_port(found)
+    if not FIRST_SOURCE_PORT <= source_port(found) <= LAST_SOURCE_PORT or not is_labelled:
         return frame
+    if found.source.version == 6:
+        frame = frame[:15] + bytes([frame[15] & 0xF0, 0, 0]) + frame[18:]
     changed = frame[:udp] + FIRST_SOURCE_PORT.to_bytes(2, "big") + frame[udp + 2 :]
     if changed[udp + 6 : udp + 8] == b"\0\0" or not found.has_right_checksums:
         return changed

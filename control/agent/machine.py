@@ -84,6 +84,16 @@ class Machine:
 
         return underlay_mtus(towards)
 
+    def look_after_uncut(self) -> str:
+        from control.host.uncut import look_after_uncut
+
+        return look_after_uncut()
+
+    def open_rule_news(self) -> socket.socket:
+        from control.host.uncut import open_rule_news
+
+        return open_rule_news()
+
     def has_ipv6(self) -> bool:
         from control.uplink.sysctls import has_ipv6
 

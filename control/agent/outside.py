@@ -14,6 +14,7 @@ from control.agent.leasing import Leasing
 from control.agent.record import RecordFile
 from control.agent.services import Services, with_services
 from control.agent.system import HostSide, System
+from control.agent.uncut import UncutGuard
 from control.errors import UserError
 from control.model import Configuration
 from control.uplink.addresses import HOST_ADDRESSES, HOST_GATEWAYS
@@ -46,6 +47,7 @@ class Outside:
         )
         self._services = Services(system, on_answer)
         self._leasing = Leasing(configuration().uplink, on_lease)
+        self._uncut = UncutGuard(system)
         self._settling = asyncio.Lock()
         self._settled: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -74,6 +76,7 @@ class Outside:
                     self._looking = asyncio.create_task(self._look_after_host())
             await self._services.settle(configuration, anew=anew)
             self._leasing.settle(configuration, anew=anew)
+            self._uncut.settle(configuration)
             self._settled = {configuration.services, configuration.uplink.port if configuration.uplink else ""}
 
     def hear_link(self, port: str, up: bool) -> None:
@@ -96,6 +99,7 @@ class Outside:
             task.cancel()
         self._services.close()
         self._leasing.leave()
+        self._uncut.close()
 
     async def _settle_again(self) -> None:
         try:

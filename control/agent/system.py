@@ -94,6 +94,15 @@ class System(Protocol):
         """Return the MTU of the host's way to each address, in bytes, or why there is no way."""
         ...
 
+    def look_after_uncut(self) -> str:
+        """Let superframes go uncut only while the host filters nothing that it forwards; return a sentence if that
+        changed, else nothing."""
+        ...
+
+    def open_rule_news(self) -> socket.socket:
+        """Return a socket that can be read when the host's packet filter has changed; OSError if nobody tells."""
+        ...
+
     def has_ipv6(self) -> bool:
         """Return whether devices in the agent's own namespace may have IPv6 addresses."""
         ...

@@ -22,9 +22,9 @@ MAX_VALUES = 1_000_000
 Node = Any
 """A scalar, sequence or mapping of ruamel's or of PyYAML's making, which are alike."""
 
-_TAG = "tag:yaml.org,2002:"
+PLAIN_TAG = "tag:yaml.org,2002:"
 _KINDS = ("str", "null", "bool", "int", "float", "timestamp", "value", "merge", "seq", "map")
-_PLAIN_TAGS = frozenset(_TAG + kind for kind in _KINDS)
+_PLAIN_TAGS = frozenset(PLAIN_TAG + kind for kind in _KINDS)
 _LONGEST_NUMBER = 40
 
 
@@ -126,7 +126,7 @@ class _Reader:
         self._bound(path, len(path), node)
         self._refuse_tag(node, path)
         if node.id == "scalar":
-            return scalar_value(str(node.tag).removeprefix(_TAG), node.value)
+            return scalar_value(str(node.tag).removeprefix(PLAIN_TAG), node.value)
         if id(node) in self._open:
             self._mistakes.add(path, "a value", "an alias of what it stands in", _line(node))
             return None
@@ -170,7 +170,7 @@ class _Reader:
         merged: list[Node] = []
         for key, value in node.value:
             line = _line(key)
-            if key.tag == _TAG + "merge":
+            if key.tag == PLAIN_TAG + "merge":
                 merged.extend(value.value if value.id == "sequence" else [value])
             elif (name := self._key(key, path)) is None:
                 continue
@@ -188,7 +188,7 @@ class _Reader:
 
     def _key(self, node: Node, path: Path) -> str | None:
         if node.id == "scalar":
-            value = scalar_value(str(node.tag).removeprefix(_TAG), node.value)
+            value = scalar_value(str(node.tag).removeprefix(PLAIN_TAG), node.value)
             if isinstance(value, str):
                 return value
             found = describe(value) if value is not None else "an empty one"

@@ -16,6 +16,7 @@ from control.config.overlay import check_fed, made_port, resolve_overlay, settle
 from control.config.parts import claim_parts
 from control.config.peers import Land, resolve_peers
 from control.config.policies import refuse_shared_addresses, resolve_policies
+from control.config.quick import read_large_yaml
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
 from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutFields
@@ -72,7 +73,7 @@ def parse_configuration(
     """
     folder = FilePath(filename).parent
     around = _Around(previous, attached, hostname, cores, underlay_mtus, fed, folder, library or Library())
-    if (quick := read_json(text)) is not None:
+    if (quick := read_json(text) or read_large_yaml(text)) is not None:
         with suppress(ConfigurationError):
             loaded = _resolve(quick, around, Mistakes(filename, {}))
             if not loaded.warnings:

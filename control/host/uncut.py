@@ -14,13 +14,15 @@ Facts (measured on Linux 6.18, pinned by tests/vtep/test_uncut.py):
     over IPv6 superframes are cut.
 
 The host's firewall sees these packets as forwarded ones (hook forward), where one may drop what it lets a socket send,
-and nobody would hear of it. So no superframe goes uncut where others than we have rules for forwarded packets.
+and nobody would hear of it. So no superframe goes uncut where others than we have rules for forwarded packets. Where
+such rules come later, the TAP is set down: what is written to it is refused then, and cut.
 """
 
 import fcntl
 import json
 import os
 import shutil
+import socket
 import struct
 import subprocess
 from dataclasses import dataclass
@@ -44,6 +46,10 @@ FILTERED = "ipv4/conf/all/rp_filter"
 OUR_TABLE = "tapestry"
 """The nftables table of our own host uplink, which drops nothing of ours."""
 PATIENCE_S = 30
+IFF_UP = 1
+NETLINK_NETFILTER = 12
+NFNLGRP_NFTABLES = 7
+"""linux/netlink.h, linux/netfilter/nfnetlink.h."""
 UNCUT_VERSION = 4
 """The family of underlays over which superframes can go uncut."""
 
@@ -58,9 +64,7 @@ class UncutTap:
 
 def reason_against_uncut() -> str:
     """Return why superframes cannot go uncut here, as a clause; empty if they can."""
-    if _read(FILTERED) != "0":
-        return f"net.{FILTERED.replace('/', '.')} is not 0"
-    if filtered := _forward_filter():
+    if filtered := reason_to_fear_loss():
         return filtered
     try:
         os.close(_open_queue("")[0])
@@ -81,6 +85,42 @@ def open_uncut_tap() -> UncutTap | None:
         if fd >= 0:
             os.close(fd)
         return None
+
+
+def reason_to_fear_loss() -> str:
+    """Return what may drop uncut superframes on their way through the host, as a clause; empty if nothing does."""
+    if _read(FILTERED) != "0":
+        return f"net.{FILTERED.replace('/', '.')} is not 0"
+    return _forward_filter()
+
+
+def look_after_uncut() -> str:
+    """Set the TAP down where the host has begun to filter what it forwards, and up where it does no more; return a
+    sentence about that, empty if all is as it was or there is no TAP."""
+    from pyroute2 import IPRoute, NetlinkError
+
+    reason = reason_to_fear_loss()
+    try:
+        with IPRoute() as link:
+            for index in link.link_lookup(ifname=IFNAME):
+                is_up = link.get_links(index)[0]["flags"] & IFF_UP != 0
+                if is_up == bool(reason):
+                    link.link("set", index=index, state="down" if reason else "up")
+                    return f"superframes are cut from now on: {reason}" if reason else "superframes go uncut again"
+    except NetlinkError as error:
+        raise OSError(error.code, f"cannot look after {IFNAME}: {error}") from error
+    return ""
+
+
+def open_rule_news() -> socket.socket:
+    """Return a socket that can be read when somebody has changed nftables' rules; it does not block."""
+    news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_NETFILTER)
+    try:
+        news.bind((0, 1 << (NFNLGRP_NFTABLES - 1)))
+    except OSError:
+        news.close()
+        raise
+    return news
 
 
 def _forward_filter() -> str:

@@ -1,8 +1,8 @@
 """Learning and forwarding, frame by frame in the order of arrival.
 
-One pass computes and prefetches the buckets of all frames, the next learns a frame's source and then looks up its
-destination. So a reply that follows its request in the same vector is already known, and results do not depend on how
-frames were grouped into vectors.
+One pass computes the buckets of all frames, the next learns a frame's source and then looks up its destination, while
+the caches fetch what frames a little behind it need. So a reply that follows its request in the same vector is already
+known, and results do not depend on how frames were grouped into vectors.
 """
 
 from typing import Any
@@ -28,6 +28,10 @@ from dataplane.verdict import (
 )
 from dataplane.verdict import ISOLATED as ISOLATED_REASON
 from dataplane.wire import MAC_GROUP_BIT
+from encap.index import prefetch_link
+
+AHEAD = 16
+"""How many frames ahead memory is asked for: far enough for it to have come, near enough not to be pushed out again."""
 
 
 @kernel
@@ -37,8 +41,9 @@ def forward_frames(vector: Any, tables: Any, egress: Any) -> None:
     Reads: domain, MACs, in_port, remote, timestamp_ns. Writes: the FDB, egress queues, remote, verdict.
     Precondition: the egress queues are empty. Order effects: none.
     """
-    prefetch_buckets(vector, tables.fdb)
+    begin_prefetching(vector, tables)
     for i in range(vector.count):
+        prefetch_ahead(vector, tables, i)
         if vector.verdict[i] == FORWARD and learn_frame(vector, tables, i):
             bridge_frame(vector, tables, egress, i)
 
@@ -99,12 +104,29 @@ def may_flood(vector: Any, tables: Any, i: int) -> bool:
 
 
 @kernel
-def prefetch_buckets(vector: Any, fdb: Any) -> None:
-    """Compute the home buckets of both addresses of every frame and ask the caches for them."""
+def begin_prefetching(vector: Any, tables: Any) -> None:
+    """Compute the home buckets of both addresses of every frame, and ask the caches for what the first ones need."""
     for i in range(vector.count):
-        note_buckets(vector, fdb, i)
-        prefetch(fdb.buckets, np.int64(vector.source_bucket[i]))
-        prefetch(fdb.buckets, np.int64(vector.destination_bucket[i]))
+        note_buckets(vector, tables.fdb, i)
+    for i in range(min(AHEAD, vector.count)):
+        prefetch_places(vector, tables, i)
+
+
+@inlined
+def prefetch_ahead(vector: Any, tables: Any, i: int) -> None:
+    """Ask the caches for what the frame AHEAD of frame ``i`` needs."""
+    if i + AHEAD < vector.received:
+        prefetch_places(vector, tables, i + AHEAD)
+
+
+@inlined
+def prefetch_places(vector: Any, tables: Any, i: int) -> None:
+    """Ask the caches for what is known of both addresses of frame ``i``, here and behind other nodes."""
+    prefetch(tables.fdb.buckets, np.int64(vector.source_bucket[i]))
+    prefetch(tables.fdb.buckets, np.int64(vector.destination_bucket[i]))
+    overlay, domain = tables.overlay, vector.domain[i]
+    if overlay.is_on and vector.in_port[i] != overlay.port and overlay.vni_of_domain[domain] != 0:
+        prefetch_link(tables.remotes, domain, vector.destination_mac[i])
 
 
 @inlined

@@ -47,11 +47,12 @@ def learn_remote(vector: Any, tables: Any, i: int) -> bool:
     key = (np.uint64(domain) << DOMAIN_SHIFT) | vector.source_mac[i]
     place = valid_place(vector, tables.fdb, i, find_value(tables.fdb, key, vector.source_bucket[i]))
     is_here = place >= 0 and place < MAX_PORTS
+    if not is_here and not tables.overlay.learns:
+        return True
     is_known = peer_beyond(find_link(tables.remotes, domain, vector.source_mac[i])) != NO_PEER
     if not tables.overlay.learns and not is_known:
-        if is_here:
-            drop(vector, i, SPOOFED_MAC)
-        return not is_here
+        drop(vector, i, SPOOFED_MAC)
+        return False
     if is_known and not is_here:
         return True
     return learn_place(vector, tables.fdb, i, MAX_PORTS + vector.remote[i])
@@ -83,6 +84,8 @@ def port_beyond(vector: Any, tables: Any, i: int, place: int) -> int:
     peer = peer_of(find_link(tables.remotes, vector.domain[i], vector.destination_mac[i]))
     if peer == NO_PEER:
         peer = place - MAX_PORTS if place > MAX_PORTS else NO_PEER
+    if peer == HERE:
+        vector.remote[i] = NO_PEER  # Whoever floods it now leaves the other nodes out.
     if peer in (NO_PEER, HERE):  # What was learned of a MAC before a port here had it counts no more.
         return -1
     vector.remote[i] = peer

@@ -106,6 +106,8 @@ def send_beyond(vector: Any, heads: Any, tables: Any, router: Any, egress: Any, 
     if there is none."""
     if tables.overlay.vni_of_domain[vector.domain[i]] == 0:
         return False
+    if vector.remote[i] == NO_PEER:  # A port here has that MAC, though it was not heard yet.
+        return False
     is_aimed = vector.remote[i] != EVERY_PEER and not is_tunnel(tables.overlay, vector.in_port[i])
     if not is_aimed and not aim_packet(vector, heads, router, i):
         return False

@@ -177,6 +177,7 @@ def send_copies(
         if vtep.pending == SENDS:
             flush_messages(lane, port, sender)
         vtep.frames[vtep.pending] = i
+        vtep.peers[vtep.pending] = 0 if peer == EVERY_PEER else peer
         vtep.is_last[vtep.pending] = is_last
         if peer == EVERY_PEER:
             name, name_bytes = np.uint64(overlay.group_socket_address.ctypes.data), overlay.group_socket_address_bytes
@@ -223,11 +224,14 @@ def next_peer(vector: Any, overlay: Any, remotes: Any, i: int, peer: int) -> int
 
 @kernel
 def flush_messages(lane: Any, port: int, sender: int) -> None:
-    """Send what is pending by one socket, and note what became of each copy; of a cut one, each part refused."""
+    """Send what is pending by one socket, and note what became of each copy; one of which a part was refused was."""
     vtep = lane.vtep
     send_messages(lane.devices, vtep, port, sender)
     for m in range(vtep.pending):
-        taken = vtep.messages[m].sent_bytes != 0
-        if vtep.is_last[m] or not taken:
-            note_copy(lane, port, np.int64(vtep.frames[m]), taken)
+        peer = np.int64(vtep.peers[m])
+        if vtep.messages[m].sent_bytes == 0:
+            vtep.was_refused[peer] = 1
+        if vtep.is_last[m]:
+            note_copy(lane, port, np.int64(vtep.frames[m]), vtep.was_refused[peer] == 0)
+            vtep.was_refused[peer] = 0
     vtep.pending = 0

@@ -44,6 +44,9 @@ from encap.tunnel.claims import check_claims, note_claims
 from encap.tunnel.datagram import ELSEWHERE, SOUND, find_datagram, reason_against_datagram, sender_of
 
 PASSED = 0
+BLOCK = 32
+"""So many frames are opened before what they claim is looked up: what the caches were asked for has come by then, and
+the nearest of them still has it."""
 _NONE = np.uint64(0)
 _SOURCE_SHIFT = np.uint64(16)
 
@@ -62,20 +65,28 @@ def decap_frames(vector: Any, arena: Any, tables: Any, router: Any, counters: An
     is_raw = overlay.transport == RAW
     own_mac = interfaces_of(router).interface[overlay.underlay_interface].mac
     group = group_mac(overlay.group_high, overlay.group_low)
-    opened = 0
-    for i in range(vector.received):
-        if overlay.has_groups:
-            vector.group[i] = overlay.group_of_port[vector.in_port[i]]
-        if is_raw:
-            begins = enter_tunnel(vector, arena, overlay, own_mac, group, counters, i)
-        else:
-            begins = meet_received(vector, overlay, i)
-        if begins >= 0:
-            opened += open_frame(vector, arena.heads, tables, i, begins)
-    if opened:
-        for i in range(vector.received):
-            if vector.in_port[i] == overlay.port and vector.verdict[i] == FORWARD:
-                check_claims(vector, arena.heads, tables, router, i)
+    for first in range(0, vector.received, BLOCK):
+        last = min(first + BLOCK, vector.received)
+        opened = 0
+        for i in range(first, last):
+            if overlay.has_groups:
+                vector.group[i] = overlay.group_of_port[vector.in_port[i]]
+            if is_raw:
+                begins = enter_tunnel(vector, arena, overlay, own_mac, group, counters, i)
+            else:
+                begins = meet_received(vector, overlay, i)
+            if begins >= 0:
+                opened += open_frame(vector, arena.heads, tables, i, begins)
+        if opened:
+            check_opened(vector, arena.heads, tables, router, first, last)
+
+
+@inlined
+def check_opened(vector: Any, heads: Any, tables: Any, router: Any, first: int, last: int) -> None:
+    """Check what the frames of a block claim that were opened."""
+    for i in range(first, last):
+        if vector.in_port[i] == tables.overlay.port and vector.verdict[i] == FORWARD:
+            check_claims(vector, heads, tables, router, i)
 
 
 @inlined

@@ -69,7 +69,7 @@ def wrap_queued(
 
 
 @kernel
-def encap_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
+def fit_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any) -> None:
     """Leave in the queue of the tunnel's device what may go, and queue behind it what was cut.
 
     Reads: the queue; remote, domain and the frames in it. Writes: frames and copies of them behind the vector's,
@@ -105,7 +105,8 @@ def encap_frames(vector: Any, arena: Any, tables: Any, router: Any, egress: Any)
 def is_alone(vector: Any, i: Any) -> bool:
     """Whether frame ``i`` stands in the tunnel's queue alone, and so may be changed where it lies."""
     is_anyones = vector.verdict[i] in (FORWARD, RETURNED)
-    return is_anyones and vector.remote[i] != EVERY_PEER and vector.destination_mac[i] & MAC_GROUP_BIT == 0
+    is_for_one = vector.remote[i] not in (EVERY_PEER, NO_PEER)
+    return is_anyones and is_for_one and vector.destination_mac[i] & MAC_GROUP_BIT == 0
 
 
 @inlined
@@ -113,6 +114,7 @@ def may_enter(vector: Any, overlay: Any, i: Any) -> bool:
     """Whether frame ``i`` may enter the tunnel at all."""
     domain = vector.domain[i]
     if vector.remote[i] == NO_PEER or overlay.vni_of_domain[domain] == 0:
+        fail(vector, i, NO_RECEIVER)
         return False
     if vector.ether_type[i] in (TYPE_VLAN, TYPE_SERVICE_VLAN) and overlay.keeps_tags[domain] == 0:
         fail(vector, i, INNER_VLAN)

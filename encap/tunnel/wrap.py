@@ -45,7 +45,8 @@ def wrap_frame(vector: Any, arena: Any, overlay: Any, way: Any, i: int) -> None:
     ttl = np.int64(overlay.ttl)
     if way.is_ipv6:
         packet = udp - IPV6_BYTES
-        write_outer6(heads, packet, overlay.address_high, overlay.address_low, way.high, way.low, length, tos, ttl)
+        high, low = overlay.address_high, overlay.address_low
+        write_outer6(heads, packet, high, low, way.high, way.low, length, tos, ttl, source_port)
     else:
         packet = udp - IPV4_BYTES
         write_outer4(heads, packet, overlay.address_low, way.low, length, tos, ttl)

@@ -83,6 +83,8 @@ class FakeSystem:
     watches: list[FakeWatch] = field(default_factory=list)
     host: FakeHostSide = field(default_factory=FakeHostSide)
     services: list[tuple[str, ...]] = field(default_factory=list)
+    looked_after_uncut: int = 0
+    rule_news: socket.socket | None = None
 
     def open_device(self, device: Device) -> PortDescriptor:
         if device.netns is not None:
@@ -126,6 +128,16 @@ class FakeSystem:
 
     def underlay_mtus(self, towards: Sequence[Address]) -> list[int | str]:
         return [self.ways.get(str(address), 1500) for address in towards]
+
+    def look_after_uncut(self) -> str:
+        self.looked_after_uncut += 1
+        return ""
+
+    def open_rule_news(self) -> socket.socket:
+        self.close_rule_news()
+        self.rule_news, news = socket.socketpair()
+        news.setblocking(False)
+        return news
 
     def has_ipv6(self) -> bool:
         return True
@@ -171,10 +183,15 @@ class FakeSystem:
             if (change.netns, change.ifname) in watch.watched:
                 watch.on_change(change)
 
+    def close_rule_news(self) -> None:
+        if self.rule_news is not None:
+            self.rule_news.close()
+
     def close_our_end(self, place: Place) -> None:
         if place in self.devices:
             os.close(self.devices.pop(place))
 
     def close(self) -> None:
+        self.close_rule_news()
         for place in list(self.devices):
             self.close_our_end(place)

@@ -18,6 +18,8 @@ ports:
 """
 SOCKETS = (None, "")
 """Where the fake machine keeps what has no name."""
+GROUPED = (None, "wan")
+"""And what is in a group there."""
 
 
 async def nothing(scene: Scene, instance: Instance) -> None:
@@ -74,6 +76,36 @@ def test_sockets_that_fail_are_opened_again(tmp_path: Path) -> None:
         del scene.system.refused[SOCKETS]
         await eventually(lambda: states(instance)[TUNNEL] == "up")
         assert scene.system.opened[TUNNEL] == 2
+
+    with stage(tmp_path, OVERLAY) as scene:
+        scene.play(scenario)
+
+
+def test_sockets_in_a_group_are_opened_again_with_its_interface(tmp_path: Path) -> None:
+    """The kernel forgets a membership with the interface that it is on."""
+
+    async def scenario(scene: Scene, instance: Instance) -> None:
+        assert states(instance)[TUNNEL] == "up"
+        scene.system.refused[GROUPED] = "there is no interface wan"
+        scene.system.delete_device(*GROUPED)
+        await eventually(lambda: states(instance)[TUNNEL] == "waiting")
+        del scene.system.refused[GROUPED]
+        await eventually(lambda: states(instance)[TUNNEL] == "up")
+        assert scene.system.opened[TUNNEL] == 2
+
+    with stage(tmp_path, OVERLAY.replace("mtu: 1500", "mtu: 1500, group: 239.1.1.1, group_interface: wan")) as scene:
+        scene.play(scenario)
+
+
+def test_what_the_host_filters_is_looked_at_when_its_rules_change(tmp_path: Path) -> None:
+    async def scenario(scene: Scene, instance: Instance) -> None:
+        await eventually(lambda: scene.system.looked_after_uncut == 1)
+        assert scene.system.rule_news is not None
+        scene.system.rule_news.send(b"a rule")
+        await eventually(lambda: scene.system.looked_after_uncut == 2)
+        scene.write(scene.config.read_text().replace("mtu: 1500", "mtu: 1500, uncut: false"))
+        await instance.reload()
+        assert scene.system.rule_news.recv(1) == b"", "nobody listens any more"
 
     with stage(tmp_path, OVERLAY) as scene:
         scene.play(scenario)

@@ -52,8 +52,10 @@ def wrapped(node: Node, inner: bytes, peer: int, **fields: object) -> bytes:
     network = {"sender": link.own, "destination": link.peers[peer], "udp": udp} | fields
     outer = carried(peer_mac(peer), inner, link=link, **network)  # type: ignore[arg-type]
     outer.src = mac_text(node.own_mac)
-    if link is LINK6 and udp["chksum"] is None:
-        del outer[UDP].chksum
+    if link is LINK6:
+        outer[IPv6].fl = udp["sport"]
+        if udp["chksum"] is None:
+            del outer[UDP].chksum
     return bytes(outer)
 
 

@@ -33,7 +33,7 @@ def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
         return None
     if is_claimed(node, interface, arp.sender, arp.sender_mac):
         return Fate("drop", "gateway_claimed")
-    to_router = frame.data[0:6] == interface.mac
+    to_router = is_put_to(interface, frame)
     is_ours = arp.sender != arp.target and answers_for(
         node, frame, interface, arp.target, is_probe=arp.sender.packed in UNSPECIFIED
     )
@@ -46,6 +46,7 @@ def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
         fate = ask_elsewhere(
             node,
             frame,
+            interface,
             arp.target,
             arp.sender.packed in UNSPECIFIED,
             lambda mac: write_arp(2, mac, arp.target, arp.sender_mac, arp.sender, arp.sender_mac),
@@ -58,7 +59,7 @@ def meet_arp(node: Node, frame: Frame, interface: Interface) -> Fate | None:
 def meet_discovery(
     node: Node, frame: Frame, interface: Interface, packet: Packet, message: Discovery | str
 ) -> Fate | None:
-    to_router = frame.data[0:6] == interface.mac
+    to_router = is_put_to(interface, frame)
     if isinstance(message, str):
         return Fate("drop", "malformed_neighbour") if to_router else None
     source, mac = packet.tuple.source, message.link_address
@@ -75,6 +76,7 @@ def meet_discovery(
         fate = ask_elsewhere(
             node,
             frame,
+            interface,
             message.target,
             source.packed in UNSPECIFIED,
             lambda mac: advertise(frame.data, packet, message, mac, kind=0),
@@ -98,10 +100,15 @@ def answer_here(node: Node, frame: Frame, answer: bytes) -> Fate:
 
 
 def ask_elsewhere(
-    node: Node, frame: Frame, target: Address, is_probe: bool, answer: Callable[[bytes], bytes]
+    node: Node,
+    frame: Frame,
+    interface: Interface,
+    target: Address,
+    is_probe: bool,
+    answer: Callable[[bytes], bytes],
 ) -> Fate | None:
-    """Answer a station here that asks for one at another node, or let that node alone hear the question. Who probes is
-    not answered: whether an address is taken, its owner says."""
+    """Answer a station here that asks for one at another node, or let that node alone hear the question, unless it was
+    put to the router alone. Who probes is not answered: whether an address is taken, its owner says."""
     vtep = node.vtep
     if vtep is None or not vtep.has(frame.domain) or is_tunnel(frame.port):
         return None
@@ -109,12 +116,17 @@ def ask_elsewhere(
     if known and known[1].mac and not is_probe:
         return node.answer(frame, answer(known[1].mac))
     peer = vtep.with_address(frame.domain, target)
-    return node.ways.away(frame, peer.address) if peer else None
+    return node.ways.away(frame, peer.address) if peer and not is_put_to(interface, frame) else None
+
+
+def is_put_to(interface: Interface, frame: Frame) -> bool:
+    """Whether a frame was sent to the router's MAC."""
+    return frame.data[0:6] == interface.mac
 
 
 def is_asked_for_routers(frame: Frame, interface: Interface, message: Discovery) -> bool:
     """Whether a station solicits routers, and there is one for it."""
-    is_heard = frame.data[0:6] == interface.mac or bool(frame.data[0] & 1)
+    is_heard = is_put_to(interface, frame) or bool(frame.data[0] & 1)
     return message.kind == ROUTER_SOLICITATION and is_heard and advertises(interface)
 
 

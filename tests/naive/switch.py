@@ -25,7 +25,6 @@ Where the specification could be read two ways, this is how it is read:
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from control.model import TUNNEL, Configuration, Port
@@ -213,8 +212,10 @@ class Switch:
         vtep = self.router.vtep
         if isinstance(found, str) or vtep is None or not vtep.has(domain):
             return found if isinstance(found, str) else None
+        if vtep.is_mac_here(domain, frame[0:6]):
+            return None
         known = vtep.with_mac(domain, frame[0:6])
-        if known is None and isinstance(found, Remote) and not vtep.is_mac_here(domain, frame[0:6]):
+        if known is None and isinstance(found, Remote):
             return found
         address = destination_of(frame)
         peer = known or (vtep.with_address(domain, address) if address else None)
@@ -249,22 +250,28 @@ class Switch:
         receivers = [p for p in meant if p.name not in self.down]
         if not receivers:
             return drop("no_receiver")
-        return self._transmit(receivers, frame.inside, self.tunnel.copies(port, frame.domain, frame.data))
+        return self._transmit_to_all(receivers, frame.inside, port, frame.domain)
 
-    def _transmit(self, receivers: list[Port], inside: Untagged, parcels: Sequence[Parcel] = ()) -> Fate:
-        """Send a frame by its receivers; what goes by the tunnel are ``parcels``."""
+    def _transmit_to_all(self, receivers: list[Port], inside: Untagged, source: Port | None, domain: Domain) -> Fate:
+        """Send a frame by its receivers, and to all other nodes if the tunnel is one."""
+        local = [each for each in receivers if not is_tunnel(each)]
+        fates = [self._transmit(local, inside)] if local else []
+        if len(local) < len(receivers):
+            parcels = self.tunnel.copies(source, domain, inside.frame)
+            beyond = [self.tunnel.send(parcel) for parcel in parcels]
+            fates += beyond or [self.tunnel.reach_nobody(domain, inside.frame)]
+        return best_of(fates)
+
+    def _transmit(self, receivers: list[Port], inside: Untagged) -> Fate:
+        """Send a frame by ports here."""
         fates = []
         for each in receivers:
-            if is_tunnel(each):
-                continue
             if each.name in self.refusing:
                 fates.append(drop("transmit_failed"))
             else:
                 self.out.append((each.name, put_tag(each, inside)))
                 fates.append(FORWARDED)
-        if any(is_tunnel(each) for each in receivers):
-            fates += [self.tunnel.send(parcel) for parcel in parcels]
-        return best_of(fates) if fates else drop("no_receiver")
+        return best_of(fates)
 
     def _send_again(self, parcel: Parcel) -> Fate:
         """Send what has waited; its receiver may be elsewhere by now, but copies go where they were to go."""
@@ -279,7 +286,8 @@ class Switch:
         inside = Untagged(own.data, own.domain.vlan, own.priority)
         vtep = self.router.vtep
         place = None if own.data[0] & 1 else self._find(own.domain, own.data)
-        if place is None and own.target and vtep and vtep.has(own.domain):
+        is_here = bool(vtep and vtep.is_mac_here(own.domain, own.data[0:6]))
+        if place is None and own.target and vtep and vtep.has(own.domain) and not is_here:
             peer = vtep.with_address(own.domain, own.target)
             place = Remote(peer.node) if peer else None
         if isinstance(place, Remote):
@@ -294,7 +302,7 @@ class Switch:
         up = [p for p in allowed if p.name not in self.down]
         if not up:
             return drop("port_down" if place else "no_receiver")
-        return self._transmit(up, inside, self.tunnel.copies(own.source, own.domain, own.data))
+        return self._transmit_to_all(up, inside, own.source, own.domain)
 
     def _send_back(self, frame: Frame, data: bytes) -> None:
         """Send an answer of the router's to where a frame came from."""

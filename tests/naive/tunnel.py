@@ -26,11 +26,21 @@ class Tunnel:
         return next(peer.address for peer in overlay.peers if peer.node == place.node)
 
     def copies(self, source: Port | None, domain: Domain, frame: bytes) -> list[Parcel]:
-        """Return the copies of a frame for all other nodes of its network."""
+        """Return the copies of a frame for all other nodes of its network; of one for a station here none."""
         vtep = self.router.vtep
-        if vtep is None or not vtep.has(domain):
+        if vtep is None or not vtep.has(domain) or vtep.is_mac_here(domain, frame[0:6]):
             return []
         return [Parcel(source, domain, frame, to, is_copy=True) for to in vtep.receivers(domain)]
+
+    def reach_nobody(self, domain: Domain, frame: bytes) -> Fate:
+        """Return what becomes of a frame for all other nodes where there is none: what might not have gone to any is
+        dropped as that."""
+        vtep = self.router.vtep
+        if vtep is None or not vtep.has(domain) or vtep.is_mac_here(domain, frame[0:6]):
+            return drop("no_receiver")
+        if not vtep.may_carry(domain, frame):
+            return drop("inner_vlan")
+        return drop("no_receiver" if self._fit(domain, frame) else "packet_too_big")
 
     def send(self, parcel: Parcel) -> Fate:
         """Wrap a frame for another node, and send it by the uplink as soon as the way there is known. A sender is told

@@ -1,13 +1,17 @@
-"""This fabric beside the kernel's VXLAN and Open vSwitch's, on one underlay; all have stations in two networks."""
+"""This fabric beside the kernel's VXLAN and Open vSwitch's, on one underlay; all have stations in two networks.
+
+One daemon for every transport, family and way to know of stations; of its networks one has small packets, one large.
+"""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 
-from tests.overlay.fabric import OverlayNode, running
+from tests.overlay.fabric import VERSIONS, OverlayNode, running
 from tests.overlay.kernel import KernelNode
 from tests.overlay.openvswitch import open_vswitch
 from tests.overlay.reach import Pair, misunderstood, pairs_across_nets, pairs_within_nets, talking, unreached
@@ -16,7 +20,9 @@ from tests.overlay.underlay import own_folder, underlay
 
 pytestmark = pytest.mark.netns
 
-NETS = (Net("red", 20, 200), Net("blue", 21, 0xABCDEF))
+RED, BLUE = Net("red", 20, 200), Net("blue", 21, 0xABCDEF)
+MTU_OF = {RED: 1400, BLUE: 9000}
+NETS = tuple(MTU_OF)
 OUTER_BYTES = {4: 50, 6: 70}
 OURS, KERNEL, OPEN_VSWITCH = 1, 2, 3
 """The numbers of the nodes."""
@@ -26,25 +32,20 @@ each_peer = pytest.mark.parametrize("peer", [KERNEL, OPEN_VSWITCH], ids=["kernel
 
 @dataclass(frozen=True)
 class Case:
-    """``mtu`` is the inner one; the underlay's is the smallest that carries it."""
+    """``version`` is the underlay's family, whose MTU is the smallest that carries all."""
 
     transport: str
     version: int
-    mtu: int
     learning: bool
 
     def __str__(self) -> str:
         how = "learning" if self.learning else "told"
-        return f"{self.transport}-v{self.version}-{self.mtu}-{how}"
+        return f"{self.transport}-v{self.version}-{how}"
 
 
-CASES = (
-    Case("socket", 4, 1400, False),
-    Case("socket", 6, 9000, True),
-    Case("uncut", 4, 9000, False),
-    Case("raw", 4, 9000, True),
-    Case("raw", 6, 1400, False),
-)
+ALONE = [Case("uncut", 4, learning) for learning in (False, True)]
+"""Over IPv6 superframes are cut."""
+CASES = [Case(*each) for each in product(("socket", "raw"), VERSIONS, (False, True))] + ALONE
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class World:
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     case, folder = request.param, tmp_path_factory.mktemp("world")
-    outer_mtu = case.mtu + OUTER_BYTES[case.version]
+    outer_mtu = max(MTU_OF.values()) + OUTER_BYTES[case.version]
     with ExitStack() as stack:
         under = stack.enter_context(underlay(3 if shutil.which("ovs-vswitchd") else 2, outer_mtu))
         everybody = stack.enter_context(stations(NETS, under.nodes))
@@ -77,7 +78,8 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         for node in under.nodes[2:]:
             switch = open_vswitch(node, under.middle, own_folder(folder, node), NETS, case.version)
             vteps.append(stack.enter_context(switch))
-        join(vteps, everybody, case.mtu)
+        for net, mtu in MTU_OF.items():
+            join(vteps, [station for station in everybody if station.net is net], mtu)
         stack.enter_context(running([fabric]))
         stack.enter_context(talking(everybody))
         yield World(case, fabric, everybody)
@@ -91,7 +93,9 @@ def test_stations_of_one_network_reach_each_other(world: World, peer: int) -> No
 @each_peer
 def test_tcp_and_udp_arrive_as_they_were_sent(world: World, peer: int) -> None:
     """One byte, what just fits into a packet, and what has to be cut into fragments."""
-    assert not misunderstood(world.pairs_with(peer), (1, world.case.mtu - 48 - 64, 2 * world.case.mtu))
+    for net, mtu in MTU_OF.items():
+        pairs = [pair for pair in world.pairs_with(peer) if pair[0].net is net]
+        assert not misunderstood(pairs, (1, mtu - 48 - 64, 2 * mtu))
 
 
 def test_networks_stay_apart(world: World) -> None:

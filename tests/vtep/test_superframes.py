@@ -115,6 +115,19 @@ def test_one_whose_segments_are_too_long_for_the_way_is_refused(seed: int) -> No
         assert send(pair, packet, 1300) == expected(packet, 1300)
 
 
+def test_one_of_which_a_part_is_refused_counts_once(seed: int) -> None:
+    """Where the kernel does not cut, the last segment, which is short, passes; but not all of it did."""
+    packet = tcp(4, Random(seed).randbytes(20_000))
+    with tunnel(4) as pair:
+        pair.lane.vtep.cuts = 0
+        pair.tell(1, pair.far.address)
+        pair.transmit(queued(packet, 1500))
+        assert len(pair.far.datagrams(1)) == 1
+        assert (pair.counters.tx_packets, pair.counters.transmit_errors) == (0, 1)
+        assert send(pair, packet, 1300) == expected(packet, 1300)
+        assert (pair.counters.tx_packets, pair.counters.transmit_errors) == (1, 1)
+
+
 def test_what_its_header_does_not_fit_is_refused(seed: int) -> None:
     packet = tcp(4, Random(seed).randbytes(20_000))
     made = superframe(packet, 1300)

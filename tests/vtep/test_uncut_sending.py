@@ -9,7 +9,14 @@ from scapy.layers.inet import TCP, UDP
 from scapy.packet import Packet, Raw
 
 from control.host.namespaces import run_in_namespace
-from control.host.uncut import IFNAME, SETTINGS, open_uncut_tap, reason_against_uncut
+from control.host.uncut import (
+    IFNAME,
+    SETTINGS,
+    look_after_uncut,
+    open_rule_news,
+    open_uncut_tap,
+    reason_against_uncut,
+)
 from dataplane.vector import EVERY_PEER
 from tests.netns import Namespace, namespaces, require_tools
 from tests.superframe.packets import cut_by_hand, framed, network, superframe
@@ -153,6 +160,24 @@ def test_a_host_that_might_drop_them_gets_none(commands: list[str], reason: str)
         assert run_in_namespace(host.name, reason_against_uncut) == reason
         assert run_in_namespace(host.name, open_uncut_tap) is None
         assert IFNAME not in links(host)
+
+
+def test_a_firewall_that_comes_later_stops_none(seed: int) -> None:
+    packet = tcp(4, Random(seed).randbytes(20_000))
+    with tunnel(4, uncut=True) as pair:
+        pair.tell(1, pair.far.address)
+        assert run_in_namespace(pair.near.name, look_after_uncut) == ""
+        with run_in_namespace(pair.near.name, open_rule_news) as news:
+            pair.near.run("nft", "add", "table", "inet", "wall")
+            pair.near.run("nft", "add", "chain", "inet", "wall", "out", "{ type filter hook forward priority 0 ; }")
+            assert news.recv(65536), "the kernel tells of it"
+        said = run_in_namespace(pair.near.name, look_after_uncut)
+        assert said.startswith("superframes are cut from now on: the chain out of the nftables table wall")
+        assert not carries_uncut(pair, packet)
+        assert (pair.counters.tx_packets, pair.counters.transmit_errors) == (1, 0)
+        pair.near.run("nft", "delete", "table", "inet", "wall")
+        assert run_in_namespace(pair.near.name, look_after_uncut) == "superframes go uncut again"
+        assert carries_uncut(pair, packet)
 
 
 def test_the_tap_alone_forwards() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from dataplane.ports.tables import IOVECS_PER_FRAME, MMSGHDR_DTYPE
 from dataplane.superframe.tables import CUT_DTYPE
-from dataplane.vector import EXTRA_FRAMES, HEAD_BYTES, SPILL_BYTES, VECTOR_CAPACITY
+from dataplane.vector import EXTRA_FRAMES, HEAD_BYTES, MAX_PEERS, SPILL_BYTES, VECTOR_CAPACITY
 from dataplane.wire import IPV6_BYTES, UDP_BYTES, VXLAN_BYTES
 from encap.tables import SOCKET_ADDRESS_BYTES
 
@@ -92,11 +92,14 @@ VTEP_DTYPE: Final = np.dtype(
         ("receive_names", "u1", (RECEIVES * SOCKET_ADDRESS_BYTES,)),
         ("receive_controls", "u1", (RECEIVES * CONTROL_BYTES,)),
         ("buffers", "u1", (RECEIVES * BUFFER_BYTES,)),
-        # Messages to be sent, and of each the frame that it is a copy of, or whose copy it ends.
+        # Messages to be sent; of each the frame that it is a copy of, or a part of one, for which peer (0: the group),
+        # and whether it ends that copy. Of each peer, whether a part of the copy on its way to it was refused.
         ("pending", "i8"),
         ("messages", MMSGHDR_DTYPE, (SENDS,)),
         ("frames", "u2", (SENDS,)),
+        ("peers", "u2", (SENDS,)),
         ("is_last", "u1", (SENDS,)),
+        ("was_refused", "u1", (MAX_PEERS,)),
         # Of each frame of the vector its own, since they count until its last message is sent.
         ("iovecs", "u8", (VECTOR_CAPACITY + EXTRA_FRAMES, 2 * SEND_IOVECS)),
         # A superframe, or as many of its segments as go into a message: segment s has the iovecs from starts[s] on.

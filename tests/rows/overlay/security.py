@@ -1,9 +1,9 @@
 """Port security of inner frames: a node speaks for its own stations only."""
 
-from tests.checkers import came_out_of, dropped
+from tests.checkers import came_out_of, dropped, forwarded
 from tests.packets import BROADCAST, mac_text, tag, tagged
 from tests.rows.overlay.asking import advertises, answers, asks, solicits, tells_everybody
-from tests.rows.overlay.whereabouts import everywhere, moved, told_nothing
+from tests.rows.overlay.whereabouts import moved, told_nothing
 from tests.rows.overlay.world import (
     NEW2,
     NEW3,
@@ -164,7 +164,8 @@ def rows(under: Underlay) -> list[Row]:
                     under.comes(says(moved(B1, S2.mac), B2), NODE2, dropped("spoofed_address")),
                     under.comes(says(moved(B1, NOBODY), B2, version=6), NODE2, dropped("spoofed_address")),
                     under.comes(calls(B1), NODE2, came_out_of("r1"), vni=RED),
-                    step("b2", says(B2, B1), everywhere(under, says(B2, B1), "b1")),
+                    step("b2", says(B2, B1), forwarded(("b1", says(B2, B1)))),
+                    step("b2", other := says(B2, moved(S2, B1.mac)), forwarded(("b1", other))),
                 ),
             )
             for learning in (False, True)

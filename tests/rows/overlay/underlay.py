@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 
 from control.model import Route
 from tests.checkers import Check, consumed, dropped, forwarded
-from tests.rows.overlay.world import NODE2, NODE3, S2, S3, Remote, Underlay, calls, says
+from tests.rows.overlay.world import NOBODY, NODE2, NODE3, S2, S3, Remote, Underlay, calls, says
 from tests.rows.router.world import B1, B2, R1, G, Station, W, arp_asked, arp_reply, met, na, ns_asked
 from tests.rows.row import Row, Step, step
 
@@ -65,8 +65,8 @@ def rows(under: Underlay) -> list[Row]:
             world,
             (
                 *met(W),
-                step("b1", lost := calls(B1, B2.mac), forwarded(("b2", lost), out(lost, NODE2), asked(G))),
-                step("b2", calls(B2, B1.mac), forwarded(("b1", calls(B2, B1.mac)))),
+                step("b1", lost := calls(B1, NOBODY), forwarded(("b2", lost), out(lost, NODE2), asked(G))),
+                step("b2", heard := calls(B2._replace(mac=NOBODY), B1.mac), forwarded(("b1", heard))),
                 told(G, consumed(out(lost, NODE3))),
             ),
         ),
