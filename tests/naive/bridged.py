@@ -20,6 +20,8 @@ from tests.naive.router import Router
 ARP = b"\x08\x06"
 IP = (b"\x08\x00", b"\x86\xdd")
 OF_LINKS = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"))
+MAPPED = ip_network("::ffff:0:0/96")
+"""IPv4 addresses as sockets of IPv6 write them: they are none of any packet's."""
 DENIED, UNREADABLE = drop("policy_denied"), drop("policy_unreadable")
 
 
@@ -91,7 +93,7 @@ class Call:
     def is_for(self, port: Port) -> bool:
         """Whether the port's pod lets the source in."""
         judge, ends = self.router.judge, self.packet.tuple
-        heard = End(judge.pods.get(port.name), ends.destination)
+        heard = judge.end(port, ends.destination)
         return judge.is_nodes(self.source) or judge.may_enter(self.source, heard, ends)
 
 
@@ -174,6 +176,8 @@ def read(router: Router, frame: Frame) -> Passenger | Fate:
     source = judge.end(frame.port, packet.tuple.source)
     if (packet.fragment == "whole" and keeps_link(packet)) or judge.is_dhcp(frame.port, packet):
         return FREE
+    if any(address in MAPPED for address in packet.tuple[:2]):
+        return drop("martian_address")
     if lacks_transport(packet):
         return drop("malformed_transport")
     followed = router.follow(frame, packet)

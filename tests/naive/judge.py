@@ -40,9 +40,11 @@ class Judge:
         return self.manifests is not None
 
     def end(self, port: Port | None, address: Address) -> End:
-        """Return who is behind a port, or has the address."""
+        """Return who is behind a port, or has the address. A pod that uses none of its own counts as at its first."""
         pod = self.pods.get(port.name) if port else None
-        return End(pod, address) if pod else self.cluster.at(address)
+        if pod is None:
+            return self.cluster.at(address)
+        return End(pod, address if address in pod.addresses else next(iter(pod.addresses), None))
 
     def allows(self, source: End, destination: End, packet: Tuple, is_nodes: bool) -> bool:
         """Whether policies let ``source`` send ``destination`` a packet whose ports are those of ``packet``."""
@@ -65,7 +67,6 @@ class Judge:
         if flow.judged == self.stamp and between in (None, flow.between):
             return True
         begins, answers = (destination, source) if direction else (source, destination)
-        begins, answers = begins._replace(address=flow.original.source), answers._replace(address=flow.reply.source)
         if not self.allows(begins, answers, flow.original._replace(dport=flow.reply.sport), flow.is_nodes):
             return False
         flow.judged = self.stamp
