@@ -94,7 +94,7 @@ class Call:
         """Whether the port's pod lets the source in."""
         judge, ends = self.router.judge, self.packet.tuple
         heard = judge.end(port, ends.destination)
-        return judge.is_nodes(self.source) or judge.may_enter(self.source, heard, ends)
+        return judge.is_nodes(self.frame.port, self.source) or judge.may_enter(self.source, heard, ends)
 
 
 @dataclass
@@ -130,8 +130,8 @@ class Talk:
         router, judge = self.router, self.router.judge
         if router.find_quoted(self.packet, self.zone):
             return None
-        allowed = judge.allows(self.source, destination, self.packet.tuple, judge.is_nodes(self.source))
-        return None if allowed else DENIED
+        is_nodes = judge.is_nodes(self.frame.port, self.source)
+        return None if judge.allows(self.source, destination, self.packet.tuple, is_nodes) else DENIED
 
     def _follow(self, destination: End) -> Fate | None:
         """Let a packet go on in its conversation, if that is still allowed, or begin one."""
@@ -144,7 +144,7 @@ class Talk:
             if router.flows.track(flow, direction, self.packet, router.tick):
                 return None
             router.flows.remove(flow)
-        is_nodes = judge.is_nodes(self.source)
+        is_nodes = judge.is_nodes(self.frame.port, self.source)
         if not judge.allows(self.source, destination, key, is_nodes):
             return DENIED
         if router.flows.find(key.reversed(), router.tick, self.zone):

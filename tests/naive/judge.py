@@ -30,6 +30,7 @@ class Judge:
     def __init__(self, configuration: Configuration, interfaces: list[Interface], stamp: int = 1) -> None:
         self.manifests: Manifests | None = configuration.manifests
         self.stamp = stamp
+        self.services = configuration.services
         self.pods = {port.name: pod_of(port) for port in configuration.ports if is_pod(configuration, port)}
         own = {address for each in interfaces for address in (*each.addresses, each.link_local)}
         self.cluster = Cluster((*self.pods.values(), *remote_pods(configuration)), frozenset(own))
@@ -73,9 +74,9 @@ class Judge:
         flow.between = between or flow.between
         return True
 
-    def is_nodes(self, source: End) -> bool:
-        """Whether it is this node itself."""
-        return source.pod is None and source.address in self.cluster.own
+    def is_nodes(self, port: Port, source: End) -> bool:
+        """Whether it is this node itself: its services, or one of its addresses."""
+        return port.name == self.services or (source.pod is None and source.address in self.cluster.own)
 
     def is_dhcp(self, port: Port, packet: Packet) -> bool:
         """Whether a pod asks for its address, or somebody else gives it one."""

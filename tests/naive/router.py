@@ -237,7 +237,7 @@ class Router(Node):
         if course.flow:
             return judge.allows_on(course.flow, course.direction, source, destination)
         seen = packet.tuple._replace(destination=leaves.destination, dport=leaves.dport)
-        course.is_nodes = entering.serves or judge.is_nodes(source)
+        course.is_nodes = judge.is_nodes(frame.port, source)
         return judge.allows(source, destination, seen, course.is_nodes)
 
     def _leads_to(self, address: Address, interface: Interface) -> bool:
