@@ -1,14 +1,17 @@
 """The book of policies against their straight reading: whatever the cluster, and however it came to be as it is."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control.errors import UserError
 from control.policy.asking import decide
 from control.policy.book import PolicyBook, Wanted
 from control.policy.notables import NoTables
+from dataplane.route.blocks import TableFullError
 from tests.policy.agreement import asked_of, everything, require_agreement
 from tests.policy.matching import make_state, make_writer
 
@@ -59,3 +62,35 @@ def test_workers_find_in_the_tables_what_policies_say(steps: list[Wanted]) -> No
         require_agreement(asked_of(state, book), wanted)
         book.release()
         require_agreement(asked_of(state, book), wanted)
+
+
+@pytest.mark.kernel
+@given(everything, everything, st.sampled_from(["take", "put_cells", "set_prefixes"]), st.sampled_from([1, 2]))
+@settings(max_examples=60, deadline=None)
+def test_a_change_that_finds_no_room_leaves_what_was(before: Wanted, after: Wanted, full: str, times: int) -> None:
+    state = make_state()
+    writer = make_writer(state)
+    book = PolicyBook(writer)
+    book.settle(before)
+    book.release()
+    really, left = getattr(writer, full), times
+
+    def refuse(*given: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise TableFullError("full")
+        return really(*given)
+
+    setattr(writer, full, refuse)
+    try:
+        book.settle(after)
+    except UserError:
+        after = before
+    require_agreement(asked_of(state, book), after)
+    left = 0
+    book.release()
+    require_agreement(asked_of(state, book), after)
+    book.settle(before)
+    book.release()
+    require_agreement(asked_of(state, book), before)
