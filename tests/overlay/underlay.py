@@ -118,6 +118,6 @@ def turn_off_checksum_offload(*ends: tuple[Namespace, str]) -> None:
 
 def own_folder(folder: Path, node: Node) -> Path:
     """Return a folder for what runs on a node, made when it is missing."""
-    path = folder / node.place.name
+    path = folder / f"node{node.number}"  # Short: what runs there has sockets in it.
     path.mkdir(exist_ok=True)
     return path
