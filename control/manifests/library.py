@@ -52,6 +52,8 @@ class Library:
     """Reads manifests, and remembers what it has read."""
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self.warnings: tuple[str, ...] = ()
+        """Those of the last reading that found no mistake."""
         self._now_ns = now_ns
         self._files: dict[Path, _File] = {}
 
@@ -59,7 +61,9 @@ class Library:
         """Return what files and folders hold; ConfigurationError with every mistake in any of them."""
         mistakes: list[str] = []
         self._files = {path: self._file(path) for path in list_files(paths, mistakes)}
-        return _together(self._files.values(), mistakes)
+        found = _together(self._files.values(), mistakes)
+        self.warnings = found.warnings
+        return found
 
     def _file(self, path: Path) -> _File:
         before = self._files.get(path)
