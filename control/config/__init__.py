@@ -15,7 +15,6 @@ from control.config.policies import Loaded, with_manifests
 from control.config.ports import parse_port
 from control.config.render import render_configuration, render_manifests, render_network, render_peer, render_port
 from control.errors import ConfigurationError
-from control.manifests import read_manifests
 
 __all__ = [
     "ConfigurationError",
@@ -23,7 +22,6 @@ __all__ = [
     "load_configuration",
     "parse_configuration",
     "parse_port",
-    "read_manifests",
     "render_configuration",
     "render_manifests",
     "render_network",
