@@ -7,7 +7,7 @@ from typing import Any
 
 from control.agent.instance import Instance
 from control.agent.rundir import RunDir
-from control.config import render_configuration, render_network, render_peer, render_port
+from control.config import render_configuration, render_manifests, render_network, render_peer, render_port
 from control.fabric import PortCounters
 from control.fabric.cluster import cluster_in
 from control.model import Pcap, Port, Vtep
@@ -47,6 +47,7 @@ def status_document(instance: Instance, run_dir: RunDir) -> Document:
         ],
         "overlay": _overlay(instance),
         "policy": _policy(instance),
+        "manifests": _manifests(instance),
         "ports": {"total": len(states)} | {state: states.count(state) for state in ("up", "down", "waiting")},
         "fdb": {
             "entries": int(instance.fabric.state.fdb_head[0].entries[0]),
@@ -67,6 +68,11 @@ def ports_document(instance: Instance) -> list[Document]:
         | vars_of(counters.get(port.name, NOTHING_YET))
         for port in instance.ports
     ]
+
+
+def _manifests(instance: Instance) -> Document | None:
+    manifests = render_manifests(instance.configuration)
+    return None if manifests is None else manifests | {"refused": list(instance.refused_manifests)}
 
 
 def port_document(instance: Instance, name: str) -> Document:

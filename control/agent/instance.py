@@ -28,7 +28,16 @@ from control.agent.system import System
 from control.agent.worker import HandedOver
 from control.agent.workers import WorkerPool
 from control.errors import UserError
-from control.model import Configuration, Pcap, Port, only_peers_differ, without_peers, without_policies
+from control.manifests import Library
+from control.model import (
+    Configuration,
+    Pcap,
+    Port,
+    only_peers_differ,
+    only_policies_differ,
+    without_peers,
+    without_policies,
+)
 from control.overlay.journal import PeerJournal
 from control.reconcile import Committed, commit_to, namespaces_of, plan_actions
 
@@ -55,12 +64,17 @@ class Instance:
         system: System,
         record: RecordFile,
         before: Record | None = None,
+        library: Library | None = None,
     ) -> None:
-        """``path`` is the configuration file; ``before`` is what an agent before this one left."""
+        """``path`` is the configuration file; ``before`` is what an agent before this one left; ``library`` has read
+        the manifests in force."""
         self.path = path
+        self._library = library or Library()
         self.fabric = fabric
         self.workers = workers
         self.warnings: tuple[str, ...] = ()
+        self.refused_manifests: tuple[str, ...] = ()
+        """What is wrong with the manifests as they are now; those in force are older then."""
         self.started_at = time.monotonic()
         self.state = "starting"
         self._attached: tuple[AttachedPort, ...] = before.attached if before else ()
@@ -128,13 +142,38 @@ class Instance:
         async with self._changing:
             attached = ports_named(self.configuration, [port.name for port in self._attached])
             ways, before = self._system.underlay_mtus, self.configuration
-            fed = self.peers.fed
-            loaded = await asyncio.to_thread(load_configuration, self.path, before, attached, ways, fed)
+            fed, library = self.peers.fed, self._library
+            loaded = await asyncio.to_thread(load_configuration, self.path, before, attached, ways, fed, library)
             configuration, kept = keep_capacities(loaded.configuration, self.configuration)
             await self._change(self._outside.complete(configuration), strict=False)
             self.warnings = (*loaded.warnings, *kept)
+            self.refused_manifests = ()
         for warning in self.warnings:
             log.warning("%s", warning)
+
+    async def reload_manifests(self) -> bool:
+        """Read the manifests again and apply the difference; return whether there is any. UserError, and all of the old
+        ones in force, if anything in them is wrong."""
+        from control.config import with_manifests
+
+        async with self._changing:
+            before, known = self.configuration, self._library.warnings
+            if before.manifests is None or self.state == "stopping":
+                return False
+            try:
+                found = await asyncio.to_thread(with_manifests, before, before.manifest_paths, self._library)
+                has_changed = found.configuration != before
+                if has_changed:
+                    await self._change(found.configuration, strict=False)
+            except UserError as error:
+                self.refused_manifests = tuple(str(error).splitlines())
+                raise
+            self.refused_manifests = ()
+            self.warnings = (*(each for each in self.warnings if each not in known), *found.warnings)
+        for warning in found.warnings:
+            if warning not in known:
+                log.warning("%s", warning)
+        return has_changed
 
     async def attach(self, entry: Mapping[str, Any], owner: ProcessId | None) -> str:
         """Attach a port written as in a configuration file; return its name. Where it fails nothing is left of it."""
@@ -221,7 +260,8 @@ class Instance:
             raise
 
     async def _apply(self, configuration: Configuration, *, strict: bool) -> None:
-        if only_peers_differ(self.configuration, configuration):
+        before = self.configuration
+        if only_peers_differ(before, configuration) or only_policies_differ(before, configuration):
             await asyncio.to_thread(self.fabric.apply, configuration, time.monotonic())
         else:
             await self._apply_all(configuration, strict=strict)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from control.agent.console import set_up_logging
+from control.agent.policies import keep_policies
 from control.agent.reloading import reload_on_save, reload_or_refuse, terminal_is_gone
 from control.agent.rundir import InstanceLock, RunDir
 from control.agent.startup import Startup
@@ -113,6 +114,7 @@ class _Agent:
         self._spawn(self._show(instance))
         if self._options.watch:
             self._spawn(reload_on_save(self._options.config, instance.reload))
+        self._spawn(keep_policies(instance))
         self._instance = instance
         await self._stop.wait()
 

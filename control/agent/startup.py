@@ -22,6 +22,7 @@ from control.agent.rundir import RunDir
 from control.agent.system import System
 from control.agent.worker import HandedOver
 from control.agent.workers import WorkerPool
+from control.manifests import Library
 from control.model import Configuration
 from control.overlay.journal import read_journal
 
@@ -50,6 +51,7 @@ class Startup:
         self._run_dir = run_dir
         self._system = system
         self._worker_command = worker_command
+        self._library = Library()
         self._progress = CompileProgress()
         self._before = read_record(run_dir.record) or Record()
         self._is_heir = any(worker.process.is_alive() for worker in self._before.workers)
@@ -113,7 +115,7 @@ class Startup:
         attached = ports_named(previous, [port.name for port in self._before.attached]) if previous else ()
         fed = fed_peers(self._run_dir.peers) if self._is_heir else ()
         ways = self._system.underlay_mtus
-        configuration, warnings = load_configuration(self._config, previous, attached, ways, fed)
+        configuration, warnings = load_configuration(self._config, previous, attached, ways, fed, self._library)
         if previous is not None:
             configuration, kept = keep_capacities(configuration, previous)
             warnings = (*warnings, *kept)
@@ -153,11 +155,12 @@ class Startup:
         from control.fabric import Fabric
 
         if found:
-            return Instance(self._config, found.fabric, self._pool, self._system, self._record, self._before)
+            before = self._before
+            return Instance(self._config, found.fabric, self._pool, self._system, self._record, before, self._library)
         fabric = Fabric(configuration.limits, workers=configuration.workers, shared=True)
         # Of an instance that is dead as a whole only the namespaces are left; those still wanted go on.
         leftover = Record(made_namespaces=self._before.made_namespaces, host_before=self._before.host_before)
-        return Instance(self._config, fabric, self._pool, self._system, self._record, leftover)
+        return Instance(self._config, fabric, self._pool, self._system, self._record, leftover, self._library)
 
     async def _start_api(self, instance: "Instance") -> None:
         from control.api import ApiServer

@@ -93,7 +93,7 @@ def diff(
 
     Example: tapestry policy diff new-policies/ --flows yesterday.jsonl
     """
-    from control.config import read_manifests
+    from control.manifests import read_manifests
     from control.policy.diff import differences, with_changes
     from control.policy.telling import difference_document, difference_rows, summary_text
 

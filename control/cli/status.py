@@ -40,6 +40,7 @@ def tabulate(document: dict[str, Any]) -> Table:
         ("ports", ", ".join(f"{ports[state]} {state}" for state in ("up", "down", "waiting") if ports[state])),
         ("FDB", f"{fdb['entries']:,} of {fdb['limit']:,} addresses"),
         *(("warning", warning) for warning in document["warnings"]),
+        *(("refused", mistake) for mistake in (document["manifests"] or {"refused": ()})["refused"]),
     ]
     return Table(("", ""), rows)
 

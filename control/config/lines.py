@@ -103,6 +103,8 @@ def syntax(error: Any) -> tuple[str, str]:
     """Return what the parser expected and what it found, out of its error's two sentences."""
     context = str(error.context or "")
     problem = " ".join(str(error.problem or error.note or error.context).split())
+    if problem.startswith("did not find expected "):
+        return f"{problem.removeprefix('did not find expected ')} {context}".rstrip(), "something else"
     wanted, _, found = problem.rpartition("but found ")
     if context.startswith("expected "):
         return context.removeprefix("expected "), found

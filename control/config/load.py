@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path as FilePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from control.config.check import check_attached
 from control.config.lines import read_json, read_yaml
@@ -15,7 +15,7 @@ from control.config.notyet import refuse_not_yet
 from control.config.overlay import check_fed, made_port, resolve_overlay, settle_networks
 from control.config.parts import claim_parts
 from control.config.peers import Land, resolve_peers
-from control.config.policies import refuse_shared_addresses, resolve_policies
+from control.config.policies import Loaded, refuse_shared_addresses, resolve_policies
 from control.config.quick import read_large_yaml
 from control.config.resolve import Surroundings, resolve_ports
 from control.config.routes import resolve_nat, resolve_routes
@@ -23,18 +23,13 @@ from control.config.schema import MAX_WORKERS, FileFields, LimitFields, TimeoutF
 from control.config.underlay import UnderlayMtus
 from control.config.uplink import resolve_uplink
 from control.errors import ConfigurationError
-from control.manifests import Library
 from control.model import Configuration, Limits, Peer, Port, Timeouts
 from control.overlay.claims import OwnPorts, PeerClaims
 
+if TYPE_CHECKING:
+    from control.manifests import Library
+
 MAX_FILE_BYTES = 16 << 20
-
-
-class Loaded(NamedTuple):
-    """A configuration, and what its reader should be told besides: a line each."""
-
-    configuration: Configuration
-    warnings: tuple[str, ...]
 
 
 def load_configuration(
@@ -43,7 +38,7 @@ def load_configuration(
     attached: Sequence[Port] = (),
     underlay_mtus: UnderlayMtus | None = None,
     fed: Sequence[Peer] = (),
-    library: Library | None = None,
+    library: "Library | None" = None,
 ) -> Loaded:
     """Return what the file at ``path`` says; see ``parse_configuration``."""
     text = _read_text(path)
@@ -61,7 +56,7 @@ def parse_configuration(
     cores: int | None = None,
     underlay_mtus: UnderlayMtus | None = None,
     fed: Sequence[Peer] = (),
-    library: Library | None = None,
+    library: "Library | None" = None,
 ) -> Loaded:
     """Return what ``text`` says, or raise ConfigurationError with every mistake, named after ``filename``.
 
@@ -71,6 +66,8 @@ def parse_configuration(
     there is none, that of ``previous`` stays. ``fed`` are peers that did not come from a file.
     ``library`` reads the manifests, which are relative to the file, and remembers them.
     """
+    from control.manifests import Library  # It is built on this package's ways to read and to tell.
+
     folder = FilePath(filename).parent
     around = _Around(previous, attached, hostname, cores, underlay_mtus, fed, folder, library or Library())
     if (quick := read_json(text) or read_large_yaml(text)) is not None:
@@ -98,7 +95,7 @@ class _Around(NamedTuple):
     underlay_mtus: UnderlayMtus | None
     fed: Sequence[Peer]
     folder: FilePath
-    library: Library
+    library: "Library"
 
 
 def _resolve(data: object, around: _Around, mistakes: Mistakes) -> Loaded:

@@ -23,10 +23,12 @@ class Note(NamedTuple):
 
 
 class Mistakes:
-    """Collects mistakes and warnings about one source. ``lines`` maps paths to line numbers; fill it while reading."""
+    """Collects mistakes and warnings about one source, called ``whole`` as such. ``lines`` maps paths to line numbers;
+    fill it while reading."""
 
-    def __init__(self, source: str, lines: Mapping[Path, int] | None = None) -> None:
+    def __init__(self, source: str, lines: Mapping[Path, int] | None = None, whole: str = "configuration") -> None:
         self.source = source
+        self.whole = whole
         self.lines: dict[Path, int] | None = None if lines is None else dict(lines)
         self._mistakes: list[Note] = []
         self._warnings: list[Note] = []
@@ -69,7 +71,7 @@ class Mistakes:
 
     def _note(self, path: Path, sentence: str, line: int | None) -> Note:
         number = self.line_of(path) if line is None else line
-        return Note(number, f"{field_name(path)}: {sentence}")
+        return Note(number, f"{field_name(path) if path else self.whole}: {sentence}")
 
     def _in_order(self, notes: list[Note]) -> tuple[str, ...]:
         ordered = sorted(notes, key=lambda note: note.line)

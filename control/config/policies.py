@@ -1,16 +1,26 @@
 """The ``manifests`` of the file: which files and folders, what they hold, and what else must then be so."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path as FilePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from control.config.mistakes import Mistakes, Path
 from control.errors import ConfigurationError
-from control.manifests import Library
-from control.model import Address, Peer, Port
+from control.model import Address, Configuration, Peer, Port
 from control.policy.model import Manifests
 
+if TYPE_CHECKING:
+    from control.manifests import Library
+
 _HERE: Path = ("manifests",)
+
+
+class Loaded(NamedTuple):
+    """A configuration, and what its reader should be told besides: a line each."""
+
+    configuration: Configuration
+    warnings: tuple[str, ...]
 
 
 class Policies(NamedTuple):
@@ -22,7 +32,7 @@ class Policies(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def resolve_policies(written: list[str | None] | None, folder: FilePath, library: Library) -> Policies:
+def resolve_policies(written: list[str | None] | None, folder: FilePath, library: "Library") -> Policies:
     """Return what the files and folders of ``manifests`` hold; they are relative to ``folder``."""
     if written is None:
         return Policies()
@@ -32,6 +42,18 @@ def resolve_policies(written: list[str | None] | None, folder: FilePath, library
     except ConfigurationError as error:
         return Policies(None, paths, error.mistakes)
     return Policies(found.manifests, paths, (), found.warnings)
+
+
+def with_manifests(configuration: Configuration, paths: tuple[str, ...], library: "Library") -> Loaded:
+    """Return the configuration with what the files and folders at ``paths`` hold by now; ConfigurationError with every
+    mistake in them."""
+    found = library.read(map(FilePath, paths))
+    if configuration.manifests is None:
+        mistakes = Mistakes("manifests")
+        peers = configuration.overlay.peers if configuration.overlay else ()
+        refuse_shared_addresses(configuration.ports, peers, [], mistakes)
+        mistakes.raise_any()
+    return Loaded(replace(configuration, manifests=found.manifests, manifest_paths=paths), found.warnings)
 
 
 def refuse_shared_addresses(

@@ -40,7 +40,7 @@ def render_configuration(configuration: Configuration) -> Json:
         "nat": _nat(configuration.nat),
         "timeouts": asdict(configuration.timeouts),
         "limits": asdict(configuration.limits),
-        "manifests": None if configuration.manifests is None else _manifests(configuration),
+        "manifests": render_manifests(configuration),
     }
 
 
@@ -145,6 +145,22 @@ def render_route(route: Route) -> Json:
     }
 
 
+def render_manifests(configuration: Configuration) -> Json | None:
+    """Return where manifests are read from, and how many objects of each kind there are; None if there are none."""
+    objects = configuration.manifests
+    return (
+        None
+        if objects is None
+        else {
+            "paths": list(configuration.manifest_paths),
+            "network_policies": len(objects.policies),
+            "cluster_network_policies": len(objects.cluster_policies),
+            "namespaces": len(objects.namespaces),
+            "nodes": len(objects.nodes),
+        }
+    )
+
+
 def publish_text(publish: Publish) -> str:
     """Return ``[HOST_IP:]PORT[-PORT]:PORT[-PORT]/PROTO``, as the file writes it."""
     count = publish.last - publish.first
@@ -178,19 +194,6 @@ def _attachment(attachment: Attachment) -> tuple[str, Json]:
 def _nat(nat: Nat) -> Json:
     static = [{"outside": str(outside), "inside": str(inside)} for outside, inside in nat.static]
     return {"endpoint_independent": nat.endpoint_independent, "static": static}
-
-
-def _manifests(configuration: Configuration) -> Json:
-    """Return where manifests are read from, and how many objects of each kind there are."""
-    objects = configuration.manifests
-    assert objects is not None
-    return {
-        "paths": list(configuration.manifest_paths),
-        "network_policies": len(objects.policies),
-        "cluster_network_policies": len(objects.cluster_policies),
-        "namespaces": len(objects.namespaces),
-        "nodes": len(objects.nodes),
-    }
 
 
 def _vlan(vlan: Vlan) -> Json:

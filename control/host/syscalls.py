@@ -73,3 +73,17 @@ def copy_descriptor_of(pid: int, fd: int) -> int:
         return _checked(_libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0), "pidfd_getfd")
     finally:
         os.close(pidfd)
+
+
+def inotify_init() -> int:
+    """Return a descriptor that tells of changes in what ``inotify_add_watch`` names; it never blocks."""
+    return _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify")
+
+
+def inotify_add_watch(fd: int, path: str, events: int) -> int:
+    """Return the number by which events at ``path`` are told from others."""
+    return _checked(_libc.inotify_add_watch(fd, os.fsencode(path), ctypes.c_uint32(events)), path)
+
+
+def inotify_remove_watch(fd: int, watch: int) -> None:
+    _checked(_libc.inotify_rm_watch(fd, watch), "inotify")

@@ -21,6 +21,7 @@ FIELDS = (
     *("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences", "finalizers"),
     *("managedFields", "selfLink"),
 )
+_USUAL = {"name", "namespace", "labels"}
 _OWNER_FIELDS = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
 _MAX_SUBDOMAIN = 253
@@ -47,7 +48,7 @@ def read_metadata(value: object, notes: Notes, path: Path, *, in_namespace: bool
     namespace = _namespace(fields, (*path, "namespace"), in_namespace, notes)
     labels = read_labels(fields.get("labels"), (*path, "labels"), notes)
     audited = False
-    if len(fields) > 2:  # Most objects have a name and a namespace, and that is all.
+    if not fields.keys() <= _USUAL:
         audited = _annotations(fields.get("annotations"), (*path, "annotations"), notes)
         _rest(fields, path, notes)
     return Metadata(name, namespace, labels, audited)

@@ -11,6 +11,8 @@ from control.config.lines import read_nodes, syntax
 from control.config.mistakes import Mistakes, Path, describe, field_name
 from control.manifests.documents import MAX_ALIASED_VALUES, compose
 
+WHOLE = "document"
+
 
 class Note(NamedTuple):
     """One sentence, and the line of the document that it belongs to, counted from 1."""
@@ -48,23 +50,23 @@ class Notes:
 
 def notes_of_broken(text: str) -> tuple[Note, ...]:
     """Return why a document cannot be read at all."""
-    mistakes = Mistakes("")
+    mistakes = Mistakes("", whole=WHOLE)
     try:
         read_nodes(compose(text), mistakes, len(text) + MAX_ALIASED_VALUES)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         expected, found = syntax(error)
-        return (Note(1 if mark is None else mark.line + 1, f"document: expected {expected}, found {found}"),)
+        return (Note(1 if mark is None else mark.line + 1, f"{WHOLE}: expected {expected}, found {found}"),)
     except (YAMLError, ValueError, RecursionError) as error:
         found = " ".join(str(error).split())[:200] or "something else"
-        return (Note(1, f"document: expected a YAML document, found {found}"),)
+        return (Note(1, f"{WHOLE}: expected a YAML document, found {found}"),)
     told = tuple(Note(max(line, 1), text) for line, text in mistakes.notes)
-    return told or (Note(1, "document: expected plain YAML, found something that JSON cannot say"),)
+    return told or (Note(1, f"{WHOLE}: expected plain YAML, found something that JSON cannot say"),)
 
 
 def _lines(text: str) -> Mistakes:
     """Return the line of every field of a document that could be read."""
-    mistakes = Mistakes("")
+    mistakes = Mistakes("", whole=WHOLE)
     try:
         read_nodes(compose(text), mistakes, len(text) + MAX_ALIASED_VALUES)
     except (YAMLError, ValueError, RecursionError):
@@ -73,4 +75,9 @@ def _lines(text: str) -> Mistakes:
 
 
 def _place(notes: list[tuple[Path, str]], lines: Mistakes) -> tuple[Note, ...]:
-    return tuple(Note(max(lines.line_of(path), 1), f"{field_name(path)}: {sentence}") for path, sentence in notes)
+    """Return the notes in the order of their lines."""
+    placed = [
+        Note(max(lines.line_of(path), 1), f"{field_name(path) if path else WHOLE}: {sentence}")
+        for path, sentence in notes
+    ]
+    return tuple(sorted(placed, key=lambda note: note.line))

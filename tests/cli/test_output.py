@@ -106,6 +106,7 @@ def test_status_counts_one_thing_as_one() -> None:
     document = described | counted | {"workers": workers, "networks": networks, "warnings": []}
     document |= {
         "overlay": overlay,
+        "manifests": {"refused": ["f.yaml:1: kind: wrong"]},
         "policy": {"policies": 1, "cluster_policies": 0, "pods": 1, "rules": 2, "decided": 1234},
     }
     rows = dict(status_command.tabulate(document).rows)
@@ -113,8 +114,10 @@ def test_status_counts_one_thing_as_one() -> None:
     assert rows["networks"] == "blue (1 port); red (2 ports)"
     assert rows["overlay"] == "192.0.2.1 by socket, 1 peer with 2 endpoints"
     assert rows["policy"] == "1 policy over 1 pod, 1,234 packets decided"
-    without = dict(status_command.tabulate(document | {"overlay": None, "policy": None}).rows)
-    assert not {"overlay", "policy"} & without.keys()
+    assert rows["refused"] == "f.yaml:1: kind: wrong"
+    nothing = dict.fromkeys(("overlay", "policy", "manifests"))
+    without = dict(status_command.tabulate(document | nothing).rows)
+    assert not {"overlay", "policy", "refused"} & without.keys()
 
 
 def test_peers_are_listed_with_the_first_of_their_subnets() -> None:
