@@ -118,6 +118,6 @@ def turn_off_checksum_offload(*ends: tuple[Namespace, str]) -> None:
 
 def own_folder(folder: Path, node: Node) -> Path:
     """Return a folder for what runs on a node, made when it is missing."""
-    path = folder / node.place.name
+    path = folder / f"node{node.number}"  # what it runs has sockets in it, whose paths must be short
     path.mkdir(exist_ok=True)
     return path
