@@ -5,6 +5,10 @@ BIN := .venv/bin
 CONFIG ?= examples/quickstart.yaml
 MINUTES ?= 5
 CLUSTERS ?= 10000
+PROCESSES ?= 2
+
+# Tests of one file stay in one process and in their order; what compiles comes first (tests/conftest.py).
+TOGETHER := --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check suite kernels fuzz policies bench clean
@@ -40,12 +44,12 @@ check: .venv/installed-test  ## Lint, check the format and the types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-suite: .venv/installed-test  ## Run the whole test suite
-	$(BIN)/pytest
+suite: .venv/installed-test  ## Run the whole test suite, in PROCESSES=2
+	$(BIN)/pytest $(TOGETHER)
 
 kernels: .venv/installed-test  ## Run the kernels' tests with bounds checks, then with the JIT off
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -m kernel
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -m kernel
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest $(TOGETHER) -m kernel
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(TOGETHER) -m kernel
 
 fuzz: .venv/installed-test  ## Fuzz the pipeline: MINUTES=5 or FRAMES=100000, SEED=1
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.fuzz \

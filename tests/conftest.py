@@ -1,6 +1,7 @@
 """Settings for all tests: what skips and why, hypothesis without deadlines, one printed seed for whatever is random.
 
-``TAPESTRY_TEST_SEED=N pytest …`` repeats a run's random choices.
+``TAPESTRY_TEST_SEED=N pytest …`` repeats a run's random choices. Several processes may share the work, a file at a time
+(``make suite``): the kernels' cache is the same for all, and so is the seed.
 """
 
 import os
@@ -15,6 +16,11 @@ from tests import netns
 from tests.scale import scaled
 
 SEED = int(os.environ.get("TAPESTRY_TEST_SEED") or random.SystemRandom().randrange(2**32))
+os.environ["TAPESTRY_TEST_SEED"] = str(SEED)
+"""Processes that this one starts to share its work are to draw the same."""
+
+COMPILES_ALL = "tests/agent/test_daemon.py"
+"""The file whose daemon compiles a worker's kernels, if they are not in the cache."""
 
 settings.register_profile(
     "tapestry",
@@ -28,6 +34,19 @@ settings.load_profile("tapestry")
 
 def pytest_report_header() -> str:
     return f"random seed: {SEED} (repeat with TAPESTRY_TEST_SEED={SEED})"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what compiles most, and beside it run what needs no kernels: so that no two processes compile the same
+    at a time."""
+    items.sort(key=turn_of)
+
+
+def turn_of(item: pytest.Item) -> int:
+    """Return when a test's turn is; within a turn the order remains."""
+    if item.nodeid.startswith(COMPILES_ALL):
+        return 0
+    return 2 if item.get_closest_marker("kernel") or item.get_closest_marker("netns") else 1
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

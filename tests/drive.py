@@ -47,13 +47,18 @@ def run_switch(
     arrivals: Sequence[Arrival],
     conditions: Conditions = CALM,
     vector: int | Sequence[int] = DEFAULT_VECTOR,
+    is_followed: bool = True,
 ) -> Run:
-    """Switch ``arrivals`` by the real pipeline, in vectors of up to ``vector`` frames, or of these sizes in turn."""
-    return run_phases([Phase(configuration, arrivals, conditions)], vector)
+    """Switch ``arrivals`` by the real pipeline, in vectors of up to ``vector`` frames, or of these sizes in turn.
+
+    ``is_followed``: whether a twin is to draw what is drawn here; else the run has no ``replies``: the more
+    conversations there are, the longer it takes to read them after each vector.
+    """
+    return run_phases([Phase(configuration, arrivals, conditions)], vector, is_followed)
 
 
-def run_phases(phases: Sequence[Phase], vector: int | Sequence[int] = DEFAULT_VECTOR) -> Run:
+def run_phases(phases: Sequence[Phase], vector: int | Sequence[int] = DEFAULT_VECTOR, is_followed: bool = True) -> Run:
     """Switch the arrivals of all ``phases`` by the real pipeline."""
     from tests.engine import run_engine  # imports kernels, which tests of the twin alone do not need
 
-    return run_engine(phases, [vector] if isinstance(vector, int) else vector)
+    return run_engine(phases, [vector] if isinstance(vector, int) else vector, is_followed)

@@ -44,14 +44,14 @@ _vector, _egress, _arena = make_vector(), make_egress(), make_arena(VECTOR_CAPAC
 """As large as they come, one of each for all runs."""
 
 
-def run_engine(phases: Sequence[Phase], sizes: Sequence[int]) -> Run:
+def run_engine(phases: Sequence[Phase], sizes: Sequence[int], is_followed: bool) -> Run:
     """Switch the frames of all ``phases`` in vectors of ``sizes`` frames, one after the other and over again.
 
     What was counted is of the ports that there are at the end.
     """
     fabric = Fabric(phases[0].configuration.limits, seed=1)
     try:
-        carried = [carried for phase in phases for carried in run_phase(fabric, phase, sizes)]
+        carried = [carried for phase in phases for carried in run_phase(fabric, phase, sizes, is_followed)]
         times = [arrival.time_ns for phase in phases for arrival in phase.arrivals]
         return run_of(fabric, carried, max(times, default=0))
     finally:
@@ -67,15 +67,17 @@ def begin(fabric: Fabric, configuration: Configuration, conditions: Conditions) 
     return Engine(fabric, _vector, _arena, _egress, names, conditions.refusing)
 
 
-def run_phase(fabric: Fabric, phase: Phase, sizes: Sequence[int]) -> Iterator[tuple[Outcome, dict[Tuple, Tuple]]]:
+def run_phase(
+    fabric: Fabric, phase: Phase, sizes: Sequence[int], is_followed: bool
+) -> Iterator[tuple[Outcome, dict[Tuple, Tuple]]]:
     """Put the phase's configuration in force and switch its frames; yield their outcomes, each with the replies of the
-    conversations that there were when its vector was through."""
+    conversations that there were when its vector was through, if the run is followed."""
     engine = begin(fabric, phase.configuration, phase.conditions)
     frames, data = in_memory(engine, phase.arrivals)
     done, size = 0, cycle(sizes)
     while done < len(phase.arrivals):
         outcomes = carry(engine, frames, data, done, next(size))
-        conversations = conversations_of(fabric, phase.arrivals[done].time_ns)
+        conversations = conversations_of(fabric, phase.arrivals[done].time_ns) if is_followed else {}
         replies = {original: each.reply for original, each in conversations.items()}
         yield from ((outcome, replies) for outcome in outcomes)
         done += len(outcomes)

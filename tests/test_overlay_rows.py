@@ -28,7 +28,9 @@ def test_every_row_says_something_of_its_own() -> None:
 @pytest.mark.parametrize("vector", [1, 256])
 @each_row
 def test_pipeline(row: Row, vector: int) -> None:
-    run = with_first_ports(row.configuration, run_switch(row.configuration, row.arrivals(), row.conditions, vector))
+    run = with_first_ports(
+        row.configuration, run_switch(row.configuration, row.arrivals(), row.conditions, vector, is_followed=False)
+    )
     check_row(row, run)
     account_for_frames(row.configuration, row.arrivals(), run)
 

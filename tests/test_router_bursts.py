@@ -23,7 +23,7 @@ def big_packets() -> Row:
 
 def test_packets_whose_pieces_find_no_room_are_dropped_and_the_others_whole() -> None:
     row = big_packets()
-    run = run_switch(row.configuration, row.arrivals(), row.conditions, 256)
+    run = run_switch(row.configuration, row.arrivals(), row.conditions, 256, is_followed=False)
     outcomes = run.outcomes[-FRAMES:]
     passed = [outcome for outcome in outcomes if outcome.verdict == "forward"]
     assert len(passed) == EXTRA_FRAMES // (PIECES - 1)
@@ -33,5 +33,5 @@ def test_packets_whose_pieces_find_no_room_are_dropped_and_the_others_whole() ->
 
 def test_alone_each_finds_room() -> None:
     row = big_packets()
-    run = run_switch(row.configuration, row.arrivals(), row.conditions, 1)
+    run = run_switch(row.configuration, row.arrivals(), row.conditions, 1, is_followed=False)
     assert {outcome.verdict for outcome in run.outcomes[-FRAMES:]} == {"forward"}

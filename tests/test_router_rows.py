@@ -23,4 +23,4 @@ def test_every_row_says_something_of_its_own() -> None:
 @each_row
 @pytest.mark.parametrize("vector", [1, 2, 256])
 def test_pipeline(row: Row, vector: int) -> None:
-    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions, vector))
+    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions, vector, is_followed=False))

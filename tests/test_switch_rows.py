@@ -35,13 +35,13 @@ def test_naive_twin(row: Row) -> None:
 @pytest.mark.kernel
 @each_row
 def test_pipeline(row: Row) -> None:
-    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions))
+    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions, is_followed=False))
 
 
 @pytest.mark.kernel
 @each_row
 def test_pipeline_frame_by_frame(row: Row) -> None:
-    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions, vector=1))
+    check_row(row, run_switch(row.configuration, row.arrivals(), row.conditions, vector=1, is_followed=False))
 
 
 @pytest.mark.kernel

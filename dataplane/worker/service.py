@@ -108,13 +108,14 @@ class Service:
             self.hang_up()
 
     def handle(self, message: Message | None, descriptors: list[int]) -> None:
-        """Do what the agent asks, or say why not; descriptors that nobody wanted are closed."""
+        """Do what the agent asks, or say why not; descriptors that nobody wanted are closed by then."""
         try:
-            self.obey(message, descriptors)
+            try:
+                self.obey(message, descriptors)
+            finally:
+                close_all(descriptors)
         except (MessageError, LayoutError) as error:
             self.tell({"op": "refused", "reason": str(error)})
-        finally:
-            close_all(descriptors)
 
     def obey(self, message: Message | None, descriptors: list[int]) -> None:
         """Do what the agent asks, taking the descriptors that are wanted; MessageError if it cannot be understood."""
