@@ -20,9 +20,10 @@ def list_files(paths: Iterable[Path], mistakes: list[str]) -> list[Path]:
     for path in paths:
         try:
             found.update(dict.fromkeys(_in_folder(path) if path.is_dir() else [_file(path)]))
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            mistakes.append(f"{path}: expected a file or folder of manifests, found {reason}")
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            name = str(path) if str(path).isprintable() else ascii(str(path))
+            mistakes.append(f"{name}: expected a file or folder of manifests, found {reason}")
     return list(found)
 
 

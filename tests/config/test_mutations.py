@@ -1,6 +1,7 @@
 """Whatever is in a file: it loads, or it is refused with lines for the user. Nothing else ever comes out."""
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ NAMES = st.one_of(
     ),
     st.text(max_size=4),
 )
+OF_MANIFESTS = re.compile(r".+\.(ya?ml|json):\d+: |.*: expected a file or folder of manifests, ")
+"""What is wrong with a file or folder that the mutated one names."""
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
@@ -55,7 +58,7 @@ def check(text: str) -> None:
         return
     assert refused.mistakes
     for mistake in refused.mistakes:
-        assert mistake.startswith("f.yaml:")
+        assert mistake.startswith("f.yaml:") or OF_MANIFESTS.match(mistake), mistake
         assert mistake.isprintable(), mistake
         assert ": expected " in mistake
         assert ", found " in mistake
