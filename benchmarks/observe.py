@@ -3,7 +3,8 @@
 One process carries packets of conversations that are known, and in each slice of time begins new ones, so that events
 come at a steady rate. Another one observes as the agent does: it empties the ring, finds out who is who, and makes
 lines of JSON. Runs with and without an observer take turns, so that whatever else the machine does meets both alike.
-The rate is that of packets of known conversations while they are carried; what begins others is carried in between.
+The rate is that of packets of known conversations while they are carried, by the processor time that they take, so that
+who else wants the processor does not count; what begins others is carried in between.
 """
 
 import asyncio
@@ -93,9 +94,9 @@ def rate_of(runner: Runner, beginner: Beginner, rounds: int) -> float:
         if now >= due:
             beginner.begin()
             due += SLICE_S
-        begun = time.perf_counter()
+        begun = time.process_time()
         carried += runner.run(rounds)
-        spent += time.perf_counter() - begun
+        spent += time.process_time() - begun
     return carried / spent
 
 

@@ -26,6 +26,7 @@ COMMANDS = (
     ),
     ("benchmarks.peers",),
     ("benchmarks.superframes",),
+    ("benchmarks.observe",),
     ("benchmarks.policy_packets",),
 )
 
