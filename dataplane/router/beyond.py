@@ -78,17 +78,9 @@ def aim_routed(vector: Any, router: Any, i: int, interface: int, high: Any, low:
         aim_frame(vector, router, i, high, low)
 
 
-@inlined
-def aim_requests(vector: Any, first: int, peer: int) -> None:
-    """Do so with the router's own requests, the frames from ``first`` on."""
-    if peer != NO_PEER:
-        for k in range(first, vector.count):
-            vector.remote[k] = peer
-
-
 @kernel
 def aim_questions(vector: Any, heads: Any, router: Any, first: int) -> None:
-    """Do so with what the router asks of all stations once more, by the addresses that it asks for."""
+    """Do so with what the router asks of all stations, from frame ``first`` on, by the addresses that it asks for."""
     for k in range(first, vector.count):
         is_asked_of_all = vector.verdict[k] == ORIGINATED and vector.destination_mac[k] & MAC_GROUP_BIT != 0
         if not is_asked_of_all or overlay_of(router).vni_of_domain[vector.domain[k]] == 0:

@@ -23,7 +23,7 @@ from dataplane.packet.superframes import largest_packet
 from dataplane.route.hops.tables import BLACKHOLE, CONNECTED, LOCAL, VIA
 from dataplane.route.hops.tables import UNREACHABLE as NO_WAY
 from dataplane.router.addresses import has_martian, stays_on_link
-from dataplane.router.beyond import aim_requests, aim_routed, known_mac
+from dataplane.router.beyond import aim_questions, aim_routed, known_mac
 from dataplane.router.complaints import (
     SAY_NO_ROUTE,
     SAY_TIME_EXCEEDED,
@@ -249,7 +249,7 @@ def find_mac(
         asked = vector.count
         if not has_mac(vector, arena, router, switches, egress, i, domain, high, low, act, tick):
             mac = _NONE
-        aim_requests(vector, asked, np.int64(hop.peer))
+        aim_questions(vector, arena.heads, router, asked)
     return mac
 
 
