@@ -114,12 +114,14 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     group = vector.route_group[i]
     way.standing = UNTRACKED
     way.is_redirected = 0
+    is_placed_fragment = False
     if interfaces_of(router).tracks and entering.traits & SERVES == 0:
         if lacks_transport(vector, i):
             drop(vector, i, MALFORMED_TRANSPORT)
             return True
         if vector.fragment[i] != WHOLE and not is_placed(vector, arena, router, i, tick):
             return True
+        is_placed_fragment = vector.fragment[i] != WHOLE
         find_conversation(vector, heads, router, i, tick)
         if way.destination_low != low or way.destination_high != high:
             high, low = way.destination_high, way.destination_low
@@ -156,11 +158,10 @@ def try_to_route(vector: Any, arena: Any, tables: Any, router: Any, egress: Any,
     if mac == _NONE:
         return True
 
-    if way.standing != UNTRACKED:
-        if not enter_conversation(vector, arena, router, entering, hop, i, tick):
-            return False
-        if vector.verdict[i] == DROP:
-            return True
+    if way.standing != UNTRACKED and not enter_conversation(vector, arena, router, entering, hop, i, tick):
+        return False
+    if vector.verdict[i] == DROP or (is_placed_fragment and not passes(vector, arena, router, i)):
+        return True
     decrement_ttl(heads, at, vector.is_ipv6[i])
     address_frame(vector, heads, i, mac, interfaces_of(router).interface[number].mac)
     stays = number == np.int64(vector.interface[i])
@@ -308,8 +309,6 @@ def enter_conversation(vector: Any, arena: Any, router: Any, entering: Any, hop:
             drop(vector, i, FLOW_TABLE_FULL if outcome == TABLE_FULL else NAT_EXHAUSTED)
             return True
         copy_reversed(way.conversation.reply, way.leaves_as)
-    if vector.fragment[i] != WHOLE and not passes(vector, arena, router, i):
-        return True
     is_translated = not is_same_key(way.leaves_as, way.conversation.original)
     if is_translated and not translate_packet(vector, heads, i, way.leaves_as):
         drop(vector, i, MALFORMED_TRANSPORT)
