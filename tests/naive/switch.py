@@ -273,12 +273,14 @@ class Switch:
         if place is None and own.target and vtep and vtep.has(own.domain) and not is_here:
             peer = vtep.with_address(own.domain, own.target)
             place = Remote(peer.node) if peer else None
+        apart_from = own.source if own.is_held_apart else None
         if isinstance(place, Remote):
+            if apart_from and self._are_isolated(apart_from, self.ports[TUNNEL], own.domain):
+                return drop("isolated")
             to = self.tunnel.address_of(place)
             return self.tunnel.send(Parcel(own.source, own.domain, own.data, to, is_copy=not own.is_routed))
         members = [p for p in self.ports.values() if self._is_member(p, own.domain)]
         receivers = [p for p in members if place is None or p.name == place]
-        apart_from = own.source if own.is_held_apart else None
         allowed = [p for p in receivers if apart_from is None or not self._are_isolated(apart_from, p, own.domain)]
         if receivers and not allowed:
             return drop("isolated")
