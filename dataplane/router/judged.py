@@ -2,10 +2,11 @@
 
 A flow keeps the stamp that it was judged under. Its other packets cost one comparison, until the stamp is another; then
 the flow is judged anew, whichever of its packets comes, in the direction in which it was begun. So it is if a bridged
-packet goes between other ports than those that it was judged by: for who is behind a port counts, and not the address.
+packet goes between other ports than those that it was judged by, or to nobody knows which: for who is behind a port
+counts, and not the address.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,7 +20,10 @@ from dataplane.router.permission import is_from_link
 from dataplane.router.tables import KNOWN, NEW, RELATED
 from dataplane.router.view import flows_of, interfaces_of, way_of
 
-NO_PORT = -1
+ROUTED: Final = -2
+"""In place of the port that a packet leaves by: it goes to an address, not to a MAC."""
+UNKNOWN: Final = -1
+"""It goes to a MAC, but nobody knows behind which port that is (``known_port``)."""
 
 _OFF = np.uint32(0)
 _PORT = np.uint32(0xFFFF)
@@ -35,7 +39,7 @@ def begin_judging(router: Any) -> None:
 
 @inlined
 def may_pass(vector: Any, router: Any, i: int, port: Any, high: Any, low: Any) -> bool:
-    """Whether policies let frame ``i`` go to an address, behind ``port`` if that is not NO_PORT.
+    """Whether policies let frame ``i`` go to an address, behind ``port``, which may be ROUTED or UNKNOWN.
 
     Reads: the way. Writes: the judgements of the frame, and of the flow that it is of; what is denied changes no flow.
     """
@@ -44,7 +48,7 @@ def may_pass(vector: Any, router: Any, i: int, port: Any, high: Any, low: Any) -
         return True
     if way.standing == KNOWN:
         record = flows_of(router).records[way.half >> 1]
-        if record.judged == way.stamp and (port == NO_PORT or record.between == ports_of_flow(vector, way, i, port)):
+        if record.judged == way.stamp and (port == ROUTED or record.between == ports_of_flow(vector, way, i, port)):
             return True
     return judge_packet(vector, router, i, port, high, low)
 
@@ -54,7 +58,7 @@ def may_be_served(vector: Any, heads: Any, router: Any, i: int, high: Any, low: 
     """Whether policies let frame ``i`` go to an address of the router's own."""
     if way_of(router).stamp == _OFF or is_exempt(vector, heads, router, i):
         return True
-    return may_pass(vector, router, i, NO_PORT, high, low)
+    return may_pass(vector, router, i, ROUTED, high, low)
 
 
 @kernel
@@ -62,7 +66,7 @@ def judge_packet(vector: Any, router: Any, i: int, port: Any, high: Any, low: An
     """Ask the policies of both ends of frame ``i``, or of the flow that it is of."""
     way = way_of(router)
     sender = end_behind(router, np.int64(vector.in_port[i]), vector.source_high[i], vector.source_low[i])
-    receiver = end_behind(router, port, high, low) if port != NO_PORT else find_end(router, high, low)
+    receiver = end_behind(router, port, high, low) if port > UNKNOWN else find_end(router, high, low)
     record = flows_of(router).records[way.half >> 1 if way.standing == KNOWN else 0]
     asked = np.uint64(vector.ports[i] & _PORT)
     way.is_from_node = is_from_node(vector, router, i)
@@ -106,7 +110,7 @@ def note_judgement(vector: Any, record: Any, way: Any, i: int, port: Any) -> Non
     record.original.judgement = way.egress
     record.reply.judgement = way.ingress
     record.judged = way.stamp
-    if port != NO_PORT:
+    if port != ROUTED:
         record.between = ports_of_flow(vector, way, i, port)
 
 

@@ -33,7 +33,7 @@ from dataplane.router.complaints import (
 )
 from dataplane.router.conversations import find_conversation, lacks_transport
 from dataplane.router.departure import address_frame, send_out
-from dataplane.router.judged import NO_PORT, may_pass, note_new_flow
+from dataplane.router.judged import ROUTED, may_pass, note_new_flow
 from dataplane.router.permission import PERMITTED, forbid, is_hidden, reason_against
 from dataplane.router.routes import find_group, hop_of
 from dataplane.router.service import serve_packet
@@ -185,7 +185,7 @@ def is_let_go(
         if reason != PERMITTED:
             forbid(vector, arena, router, tables.switches, egress, i, reason)
             return False
-    if may_pass(vector, router, i, NO_PORT, high, low):
+    if may_pass(vector, router, i, ROUTED, high, low):
         return True
     drop(vector, i, POLICY_DENIED)
     return False
@@ -354,5 +354,5 @@ def begin_flow(vector: Any, heads: Any, router: Any, entering: Any, hop: Any, i:
     flow = open_flow(nat_of(router), flows_of(router), way.conversation, translates, tick, timeout)
     if flow > 0:
         begin_tracking(flows_of(router), flow, flow_rules_of(router), vector, heads, i, tick)
-        note_new_flow(vector, router, flow, i, NO_PORT)
+        note_new_flow(vector, router, flow, i, ROUTED)
     return flow

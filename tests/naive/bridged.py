@@ -155,11 +155,9 @@ class Talk:
         begun.judged, begun.is_nodes, begun.between = judge.stamp, is_nodes, self._between(0)
         return None
 
-    def _between(self, direction: int) -> tuple[str, str] | None:
-        """Return the ports that it goes between, who began the conversation first; None if one is not known."""
-        if self.leaving is None:
-            return None
-        entered, left = self.frame.port.name, self.leaving.name
+    def _between(self, direction: int) -> tuple[str, str]:
+        """Return the ports that it goes between, who began the conversation first; no name if one is not known."""
+        entered, left = self.frame.port.name, self.leaving.name if self.leaving else ""
         return (left, entered) if direction else (entered, left)
 
 

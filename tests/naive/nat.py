@@ -43,16 +43,20 @@ class Nat:
     """The rules of a node, and its mappings."""
 
     def __init__(self, configuration: Configuration) -> None:
+        self.mappings: dict[Inside, tuple[Address, int]] = {}
+        self.lapses: dict[Inside, int] = {}
+        self.refreshed: dict[Tuple, int] = {}
+        self.paired: dict[Address, Address] = {}
+        self.reconfigure(configuration)
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Take other rules; who is mapped stays so."""
         self.configuration = configuration
         uplink = configuration.uplink
         self.own = tuple(interface.ip for interface in uplink.addresses) if uplink else ()
         self.static = dict(configuration.nat.static)
         self.outside_of = {inside: outside for outside, inside in configuration.nat.static}
         self.independent = configuration.nat.endpoint_independent
-        self.mappings: dict[Inside, tuple[Address, int]] = {}
-        self.lapses: dict[Inside, int] = {}
-        self.refreshed: dict[Tuple, int] = {}
-        self.paired: dict[Address, Address] = {}
 
     @property
     def translates(self) -> bool:

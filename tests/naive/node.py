@@ -33,6 +33,7 @@ class Node:
         self.caused: deque[Frame | Own | Parcel] = deque()
         self.now_ns, self.tick = 0, 0
         self.changes = 0
+        self.nat = Nat(configuration)
         self.reconfigure(configuration)
 
     def reconfigure(self, configuration: Configuration) -> None:
@@ -42,7 +43,7 @@ class Node:
         self.by_domain = {domain: each for each in self.interfaces for domain in each.domains}
         self.forwarding = Forwarding(configuration, self.interfaces)
         self.vtep = vtep_of(configuration, self.interfaces)
-        self.nat = Nat(configuration)
+        self.nat.reconfigure(configuration)
         self.changes += 1
         self.judge = Judge(configuration, self.interfaces, self.changes)
 
