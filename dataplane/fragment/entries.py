@@ -25,6 +25,9 @@ _WORD_BITS = np.uint64(64)
 _TICK_MASK = np.uint64(0xFFFF_FFFF)
 _WRAP = np.uint64(1 << 32)
 _HALF = np.uint64(1 << 31)
+_TAG_DOWN = np.uint64(8)
+_TAG = np.uint64(0x7F_FFFF)
+_TAG_SHIFT = np.uint64(40)
 
 
 @inlined
@@ -44,6 +47,12 @@ def age_of(word: Any, tick: Any) -> Any:
     """Return for how many ticks there has been what a slot's word tells of; another worker's clock may be ahead."""
     age = (np.uint64(tick) + _WRAP - (word >> _BORN_SHIFT)) & _TICK_MASK
     return age if age < _HALF else _ZERO
+
+
+@inlined
+def unknown_transport(word: Any) -> Any:
+    """Return the transport of an entry whose first fragment was not there yet: the packet's tag, of key and birth."""
+    return (((word >> _TAG_DOWN) ^ (word >> _BORN_SHIFT)) & _TAG) << _TAG_SHIFT
 
 
 @inlined
@@ -107,7 +116,7 @@ def make_entry(fragments: Any, parking: Any, vector: Any, i: int, word: Any, has
     entry.source_high, entry.source_low = vector.source_high[i], vector.source_low[i]
     entry.destination_high, entry.destination_low = vector.destination_high[i], vector.destination_low[i]
     entry.word = word
-    entry.transport[0] = _ZERO
+    entry.transport[0] = unknown_transport(busy)
     entry.extent[0] = _ZERO
     entry.covered_units[0] = _ZERO
     entry.waiting[0] = _ZERO

@@ -5,7 +5,16 @@ from typing import Any
 import numpy as np
 
 from dataplane.flow.index import flow_hash
-from dataplane.fragment.entries import NO_SLOT, find_entry, free_entry, make_entry, owner_of, refuse_entry, state_of
+from dataplane.fragment.entries import (
+    NO_SLOT,
+    find_entry,
+    free_entry,
+    make_entry,
+    owner_of,
+    refuse_entry,
+    state_of,
+    unknown_transport,
+)
 from dataplane.fragment.place import CLASHES, FITS, fit, is_complete, occupy, read_place
 from dataplane.fragment.tables import EARLY_FRAGMENTS, FOLLOWS, LIVE, OVERLAPS, REFUSED, TABLE_FULL, WAITS
 from dataplane.jit import inlined, kernel
@@ -54,7 +63,7 @@ def follow_fragment(fragments: Any, parking: Any, vector: Any, arena: Any, i: in
     if state_of(held) == REFUSED:
         return OVERLAPS
     entry = fragments.entries[slot]
-    if vector.fragment[i] == LATER_FRAGMENT and load_acquire(entry.transport, 0) == _ZERO:
+    if vector.fragment[i] == LATER_FRAGMENT and not is_known(load_acquire(entry.transport, 0)):
         return wait_for_first(fragments, parking, vector, arena, i, slot, tick)
     fitting = fit(entry, start, end, is_last)
     if fitting == CLASHES:
@@ -97,6 +106,12 @@ def key_word(vector: Any, i: int, identification: int) -> Any:
     )
 
 
+@inlined
+def is_known(transport: Any) -> bool:
+    """Whether an entry's transport tells of the first fragment's ports."""
+    return transport >= _KNOWN
+
+
 @kernel
 def wait_for_first(fragments: Any, parking: Any, vector: Any, arena: Any, i: int, slot: int, tick: Any) -> int:
     """Park a later fragment until its packet's first is there."""
@@ -104,7 +119,7 @@ def wait_for_first(fragments: Any, parking: Any, vector: Any, arena: Any, i: int
     if not park_frame(parking, vector, arena, i, owner_of(slot), EARLY_FRAGMENTS, tick):
         return TABLE_FULL
     fetch_add(entry.waiting, 0, _ONE)
-    if load_acquire(entry.transport, 0) != _ZERO:  # Another worker has just noted the first.
+    if is_known(load_acquire(entry.transport, 0)):  # Another worker has just noted the first.
         return_waiting(parking, vector, arena, i, slot, entry)
     return WAITS
 
@@ -121,8 +136,9 @@ def share_transport(fragments: Any, parking: Any, vector: Any, arena: Any, i: in
         if load_acquire(fragments.words, slot) != held:
             return TABLE_FULL
     else:
+        unknown = unknown_transport(held)
         protocol = np.uint64(vector.protocol[i]) << _PROTOCOL_SHIFT
-        compare_and_swap(entry.transport, 0, _ZERO, _KNOWN | protocol | np.uint64(vector.ports[i]))
+        compare_and_swap(entry.transport, 0, unknown, _KNOWN | unknown | protocol | np.uint64(vector.ports[i]))
     if load_acquire(entry.waiting, 0) != _ZERO:
         return_waiting(parking, vector, arena, i, slot, entry)
     return FOLLOWS

@@ -27,6 +27,8 @@ Invariants
     killed; the sweep frees both.
   - Several workers may meet fragments of one packet at once: bits, extent and ports change atomically. Two entries of
     one key can come of that; fragments then wait in one of them for a first that was noted in the other, and expire.
+  - Ports are noted in place of the ``tag`` of the packet that they belong to: a worker that was held up while the entry
+    became another packet's expects another tag, and notes nothing.
 
 Limits: ``entry_limit`` entries. At the limit, or with no free slot in its window, a new one takes the place of the
 window's oldest if that is older than ``SPARED_TICKS``; else its fragment is refused. ``EARLY_FRAGMENTS`` wait for each
@@ -87,7 +89,7 @@ FRAGMENT_ENTRY_DTYPE: Final = np.dtype(
         ("destination_low", "u8"),
         # domain << 48 | is_ipv6 << 40 | protocol << 32 | identification
         ("word", "u8"),
-        # 0, or KNOWN | protocol << 32 | ports, from the first fragment.
+        # tag << 40, then KNOWN | tag << 40 | protocol << 32 | ports, from the first fragment.
         ("transport", "u8", (1,)),
         # Bytes: end of the packet << 32, once its last fragment is there | end of what has passed.
         ("extent", "u8", (1,)),

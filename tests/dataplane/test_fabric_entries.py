@@ -1,6 +1,5 @@
 """What is read of the router's tables, in the configuration's words, is what kernels find there."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
@@ -22,19 +21,12 @@ from dataplane.neighbour.tables import CONFIRMED, view_neighbours
 from tests.configurations import port
 from tests.dataplane.fabrics import OUT, WAY_OUT, as_number, blue, copy_in_force, find, node, red
 from tests.flow.tables import Key, conversation_of
-from tests.generate.routers import SMALL, random_addresses, random_router
+from tests.generate.routers import random_addresses, random_router
 from tests.neighbour.rig import Rig
 from tests.packets import mac, mac_text
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def fabric() -> Iterator[Fabric]:
-    made = Fabric(SMALL, shared=True)
-    yield made
-    made.close()
 
 
 def test_routes_say_where_they_lead_and_why(fabric: Fabric) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_interface
 
@@ -13,7 +12,6 @@ from control.fabric import Fabric
 from encap.build import Key, TableFullError
 from tests.configurations import port
 from tests.dataplane.peered import (
-    SMALL,
     WEB,
     check,
     endpoint,
@@ -23,13 +21,6 @@ from tests.dataplane.peered import (
 )
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def fabric() -> Iterator[Fabric]:
-    made = Fabric(SMALL, shared=True)
-    yield made
-    made.close()
 
 
 def test_ports_that_come_change_and_go_take_what_is_theirs_with_them(fabric: Fabric) -> None:

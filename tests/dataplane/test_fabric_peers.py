@@ -3,7 +3,6 @@ configuration says, and a change of peers alone comes into force at once."""
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from random import Random
@@ -47,13 +46,6 @@ from tests.dataplane.peered import (
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def fabric() -> Iterator[Fabric]:
-    made = Fabric(SMALL, shared=True)
-    yield made
-    made.close()
 
 
 def random_peers(random: Random) -> tuple[Peer, ...]:

@@ -3,7 +3,6 @@ reached, whoever takes the tables over; what does not fit changes nothing."""
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
@@ -38,13 +37,6 @@ from tests.packets import mac
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def fabric() -> Iterator[Fabric]:
-    made = Fabric(SMALL, shared=True)
-    yield made
-    made.close()
 
 
 def domain_number(fabric: Fabric, *key: Any) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from dataplane.fdb.tables import TICK_SHIFT
 from dataplane.fragment.entries import sweep_fragments
-from dataplane.fragment.kernels import follow_fragment, pass_fragment
+from dataplane.fragment.kernels import follow_fragment, pass_fragment, share_transport
 from dataplane.fragment.tables import (
     FOLLOWS,
     FRAGMENT_ENTRY_DTYPE,
@@ -68,6 +68,11 @@ class Rig:
             assert pass_fragment(self.fragments, self.parking, vector, _arena.heads, 0)
         transport = (int(vector.protocol[0]), ports) if outcome == "follows" else None
         return Met(outcome, transport, tuple(self.returned(vector)))
+
+    def share(self, frame: bytes, tick: int, slot: int, held: int) -> None:
+        """Let the frame tell the packet at ``slot`` its ports, whose word it saw as ``held``."""
+        vector = self.load(frame, tick, 1)
+        share_transport(self.fragments, self.parking, vector, _arena, 0, slot, np.uint64(held))
 
     def load(self, frame: bytes, tick: int, domain: int) -> Any:
         """Return a vector with the frame, its packet parsed."""

@@ -1,9 +1,11 @@
 """Fragments that follow their first: what comes of each, case by case."""
 
+import numpy as np
 import pytest
 from scapy.layers.inet import IP
 from scapy.packet import Raw
 
+from dataplane.fragment.entries import free_entry
 from tests.fragment.packets import DESTINATION, SOURCE, datagram, framed, piece4, piece6
 from tests.fragment.rig import LIFETIME, Met, Rig
 
@@ -128,6 +130,19 @@ def test_packets_are_told_apart(rig: Rig) -> None:
     assert {rig.meet(each, NOW).outcome for each in others} == {"waits"}
     assert rig.meet(MIDDLE, NOW, domain=2) == Met("waits")
     assert rig.meet(MIDDLE, NOW) == FOLLOWED
+
+
+def test_a_first_that_was_held_up_tells_no_other_packet_its_ports(rig: Rig) -> None:
+    other = piece4(DATA, 1000, 2000, identification=2)
+    rig.meet(FIRST, NOW)
+    (slot,) = np.flatnonzero(rig.fragments.words)
+    late = rig.fragments.words[slot]
+    assert free_entry(rig.fragments, rig.parking, slot, late)
+    assert rig.meet(other, NOW) == Met("waits")
+    (taken,) = np.flatnonzero(rig.fragments.words)
+    rig.share(FIRST, NOW, taken, late)
+    assert rig.meet(other, NOW) == Met("waits"), "its own first is not there"
+    assert rig.meet(piece4(DATA, 0, 1000, identification=2), NOW) == Met("follows", PORTS, (other,))
 
 
 def test_what_waits_too_long_is_forgotten(rig: Rig) -> None:
