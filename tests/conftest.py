@@ -1,7 +1,8 @@
 """Settings for all tests: what skips and why, hypothesis without deadlines, one printed seed for whatever is random.
 
-``TAPESTRY_TEST_SEED=N pytest …`` repeats a run's random choices. Several processes may share the work, a file at a time
-(``make suite``): the kernels' cache is the same for all, and so is the seed.
+``TAPESTRY_TEST_SEED=N pytest …`` repeats a run's random choices, hypothesis's too. Continuous integration names one
+(``.ci/run``), so that what fails there was broken by the change; everybody else draws new ones. Several processes may
+share the work, a file at a time (``make suite``): the kernels' cache is the same for all, and so is the seed.
 """
 
 import os
@@ -30,6 +31,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tapestry")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis draw by the run's seed, unless it is given one of its own."""
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = SEED
 
 
 def pytest_report_header() -> str:
