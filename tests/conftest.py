@@ -1,8 +1,8 @@
 """Settings for all tests: what skips and why, hypothesis without deadlines, one printed seed for whatever is random.
 
 ``TAPESTRY_TEST_SEED=N pytest …`` repeats a run's random choices, hypothesis's too. Continuous integration names one
-(``.ci/run``), so that what fails there was broken by the change; everybody else draws new ones. Several processes may share the work, a file at a time
-(``make suite``): the kernels' cache is the same for all, and so is the seed.
+(``.ci/run``), so that what fails there was broken by the change; everybody else draws new ones. Several processes may
+share the work, a file at a time (``make suite``): the kernels' cache is the same for all, and so is the seed.
 """
 
 import os
