@@ -88,8 +88,8 @@ def claim_place(parking: Any, owner: Any, limit: int, tick: Any) -> int:
 def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit: int, tick: Any) -> bool:
     """Keep frame ``i`` for ``owner``; False if no place is free, or the owner has ``limit`` frames there.
 
-    Reads: the slot, the tail, lengths, in_port, domain, vlan_tci, ether_type, MACs, remote, group and copies. What
-    becomes of the frame itself is the caller's to say.
+    Reads: the slot, the tail, lengths, in_port, domain, vlan_tci, ether_type, MACs, remote, group, copies, judgements.
+    What becomes of the frame itself is the caller's to say.
     """
     at = claim_place(parking, owner, limit, tick)
     if at < 0:
@@ -103,6 +103,8 @@ def park_frame(parking: Any, vector: Any, arena: Any, i: int, owner: Any, limit:
     place.head_offset = np.int64(vector.head_at[i]) - i * SLOT_BYTES
     place.head_length = vector.head_length[i]
     place.tail_length = vector.tail_length[i]
+    place.egress_judgement = vector.egress_judgement[i]
+    place.ingress_judgement = vector.ingress_judgement[i]
     place.destination_mac = vector.destination_mac[i]
     place.source_mac = vector.source_mac[i]
     place.in_port = vector.in_port[i]
@@ -146,6 +148,8 @@ def restore_frame(parking: Any, at: int, vector: Any, arena: Any, i: int) -> Non
     copy_bytes(arena.tails, i * SPILL_BYTES, parking.tails, at * SPILL_BYTES, np.int64(place.tail_length))
     vector.head_at[i] = i * SLOT_BYTES + np.int64(place.head_offset)
     set_lengths(vector, i, np.int64(place.head_length), np.int64(place.tail_length))
+    vector.egress_judgement[i] = place.egress_judgement
+    vector.ingress_judgement[i] = place.ingress_judgement
     vector.destination_mac[i] = place.destination_mac
     vector.source_mac[i] = place.source_mac
     vector.in_port[i] = place.in_port

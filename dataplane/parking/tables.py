@@ -1,6 +1,7 @@
 """Where frames wait: for a neighbour's MAC, or for the first fragment of their packet.
 
-A frame waits as it came in: the bytes of its slot, its tail, and the columns that admission gave it. Who parks it names
+A frame waits as it came in: the bytes of its slot, its tail, the columns that admission gave it, and what policies have
+said of it. Who parks it names
 an *owner*, a kind of table and an entry of it; who has what the owner waits for gives back all frames of that owner.
 
 A place's word says what it is used for, since when, and how often that has changed, so that a late compare-and-swap
@@ -73,6 +74,8 @@ PLACE_DTYPE: Final = np.dtype(
         ("head_offset", "u4"),
         ("head_length", "u4"),
         ("tail_length", "u4"),
+        ("egress_judgement", "u4"),
+        ("ingress_judgement", "u4"),
         ("in_port", "u2"),
         ("ether_type", "u2"),
         ("domain", "u2"),

@@ -144,6 +144,6 @@ def is_denied(verdict: Any) -> bool:
 
 
 @inlined
-def count_hit(policy: Any, verdict: Any) -> None:
-    """Count one more packet that a verdict's rule has decided."""
-    policy.hits.packets[np.int64(verdict & RULE_MASK)] += np.uint64(1)
+def count_hit(policy: Any, judgement: Any) -> None:
+    """Count one more packet that a judgement's rule has decided."""
+    policy.hits.packets[np.int64(np.uint64(judgement) & RULE_MASK)] += np.uint64(1)

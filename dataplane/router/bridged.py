@@ -21,6 +21,7 @@ from dataplane.router.beyond import send_beyond
 from dataplane.router.conversations import find_flow, lacks_transport
 from dataplane.router.judged import is_from_node, may_pass, note_new_flow
 from dataplane.router.judgement import (
+    count_judgement,
     end_behind,
     end_of_port,
     find_end,
@@ -46,6 +47,7 @@ from dataplane.verdict import (
 from dataplane.wire import MAC_GROUP_BIT
 
 _PORT = np.uint32(0xFFFF)
+_NOTHING = np.uint32(0)
 
 NOBODY: Final = 0
 ASK: Final = -1
@@ -140,6 +142,7 @@ def send_to_group(vector: Any, tables: Any, router: Any, egress: Any, i: int) ->
     receiver = find_end(router, vector.destination_high[i], vector.destination_low[i])
     key = policy_key(vector.protocol[i], vector.ports[i] & _PORT)
     may_leave = judge_egress(router, sender, receiver, key)
+    count_judgement(router, way.egress, _NOTHING)
     vector.egress_judgement[i] = way.egress
     if not may_leave:
         drop(vector, i, POLICY_DENIED)
@@ -207,6 +210,7 @@ def lets_in(vector: Any, router: Any, i: int, member: Any, is_alone: bool) -> bo
     if same_pod(router, sender, member) or is_from_node(vector, router, i):
         return True
     may_enter = judge_ingress(router, sender, member, policy_key(vector.protocol[i], vector.ports[i] & _PORT))
+    count_judgement(router, way.ingress, _NOTHING)
     if may_enter or is_alone:
         vector.ingress_judgement[i] = way.ingress
     return may_enter

@@ -15,7 +15,7 @@ from dataplane.interfaces.tables import NODE, SERVES
 from dataplane.jit import inlined, kernel
 from dataplane.policy.kernels import policy_key
 from dataplane.router.exempt import is_exempt
-from dataplane.router.judgement import end_behind, find_end, judge_ends, policy_is_on, policy_stamp
+from dataplane.router.judgement import count_judgement, end_behind, find_end, judge_ends, policy_is_on, policy_stamp
 from dataplane.router.permission import is_from_link
 from dataplane.router.tables import KNOWN, NEW, RELATED
 from dataplane.router.view import flows_of, interfaces_of, way_of
@@ -78,6 +78,8 @@ def judge_packet(vector: Any, router: Any, i: int, port: Any, high: Any, low: An
         if way.half & 1 == REPLY:
             sender, receiver = receiver, sender
     passes = judge_ends(router, sender, receiver, policy_key(vector.protocol[i], asked), way.is_from_node != 0)
+    count_judgement(router, way.egress, vector.egress_judgement[i])
+    count_judgement(router, way.ingress, vector.ingress_judgement[i])
     vector.egress_judgement[i] = way.egress
     vector.ingress_judgement[i] = way.ingress
     if passes and way.standing == KNOWN:

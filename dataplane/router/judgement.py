@@ -64,7 +64,7 @@ def judge_ends(router: Any, source: Any, destination: Any, key: Any, from_node: 
     """Whether what has the end ``source`` may talk to ``destination``, for a ``policy_key``.
 
     Writes the way's egress and ingress: the judgements (uint32) of the source's and of the destination's policies, 0
-    where none was asked. What comes ``from_node`` needs leave from no destination here. Each rule counts a hit.
+    where none was asked. What comes ``from_node`` needs leave from no destination here.
     """
     way = way_of(router)
     way.egress = np.uint32(0)
@@ -85,7 +85,6 @@ def judge_egress(router: Any, source: Any, destination: Any, key: Any) -> bool:
     if row == 0:
         return True
     verdict = judge_row(router, row, destination, key)
-    count_hit(policy, verdict)
     way.egress = np.uint32(verdict & JUDGEMENT_MASK)
     return not is_denied(verdict)
 
@@ -99,9 +98,16 @@ def judge_ingress(router: Any, source: Any, destination: Any, key: Any) -> bool:
     if row == 0 or policy.ends[source].traits & np.uint32(OF_NODE) != 0:
         return True
     verdict = judge_row(router, row, source, key)
-    count_hit(policy, verdict)
     way.ingress = np.uint32(verdict & JUDGEMENT_MASK)
     return not is_denied(verdict)
+
+
+@inlined
+def count_judgement(router: Any, judgement: Any, before: Any) -> None:
+    """Let the rule of a judgement, if it has one, count one more packet; but not if that was said of the packet
+    ``before``: who had to wait is judged again."""
+    if judgement != before:
+        count_hit(policy_of(router), judgement)
 
 
 @inlined

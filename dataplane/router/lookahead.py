@@ -187,8 +187,6 @@ def look_again(vector: Any, heads: Any, router: Any, i: int) -> None:
     number = interfaces_of(router).of_domain[vector.domain[i]]
     vector.interface[i] = number
     vector.likely_half[i] = NO_HALF
-    vector.egress_judgement[i] = 0
-    vector.ingress_judgement[i] = 0
     mac = interfaces_of(router).interface[number].mac
     is_to_router = number != 0 and vector.destination_mac[i] == mac
     if not is_to_router and has_been_sent(vector, router, i, mac):

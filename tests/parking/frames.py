@@ -29,7 +29,16 @@ class Frame(NamedTuple):
     columns: tuple[int, ...]
 
 
-COLUMNS = ("destination_mac", "source_mac", "ether_type", "in_port", "domain", "vlan_tci")
+COLUMNS = (
+    "destination_mac",
+    "source_mac",
+    "ether_type",
+    "in_port",
+    "domain",
+    "vlan_tci",
+    "egress_judgement",
+    "ingress_judgement",
+)
 
 
 def make_parking() -> Parking:
@@ -46,7 +55,7 @@ def random_frame(random: Random, longest_tail: int = 9216) -> Frame:
     if random.random() < 0.3:
         length = SLOT_BYTES - offset
         tail = random.randbytes(random.choice([1, longest_tail, random.randrange(1, longest_tail + 1)]))
-    widths = (48, 48, 16, 10, 13, 16)
+    widths = (48, 48, 16, 10, 13, 16, 20, 20)
     columns = tuple(random.getrandbits(width) for width in widths)
     return Frame(random.randbytes(VIRTIO_BYTES), offset, random.randbytes(length), tail, columns)
 

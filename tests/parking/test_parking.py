@@ -144,7 +144,7 @@ def test_what_came_by_a_port_or_domain_that_is_gone_is_forgotten(seed: int) -> N
     frames = []
     for port, domain in places:
         frame = random_frame(random)
-        frames.append(frame._replace(columns=(*frame.columns[:3], port, domain, 0)))
+        frames.append(frame._replace(columns=(*frame.columns[:3], port, domain, *frame.columns[5:])))
         assert park(parking, frames[-1])
     assert forget_parked(parking.head, parking.places, [3, 0], [2]) == 3
     assert forget_parked(parking.head, parking.places, [3, 0], [2]) == 0

@@ -81,7 +81,7 @@ def test_threads_that_race_agree_in_the_end() -> None:
     parking = make_parking()
     numbers = WORKERS * ROUNDS + 1
     fates = np.zeros((WORKERS, 4, max(numbers, VECTOR_CAPACITY)), np.int64)
-    frame = Frame(bytes(12), FRAME_AT, bytes(SLOT_BYTES - FRAME_AT), bytes(900), (1, 1, 0, 0, 0, 0))
+    frame = Frame(bytes(12), FRAME_AT, bytes(SLOT_BYTES - FRAME_AT), bytes(900), (1, 1, 0, 0, 0, 0, 0, 0))
     vectors = [vector_of([frame], 1) for _ in range(WORKERS)]
     hammer(parking, *vectors[0], 0, 0, fates[0])
 

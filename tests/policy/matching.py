@@ -11,7 +11,8 @@ from dataplane.jit import kernel
 from dataplane.policy.build import BLOCK, BY_LABELS, PolicyWriter, Steps, Subnet
 from dataplane.policy.kernels import find_cell, policy_key
 from dataplane.policy.tables import OF_NODE, PASS, POD_SHIFT, POLICY_HEAD_DTYPE, Policy
-from dataplane.router.judgement import find_end, judge_ends
+from dataplane.router.judgement import count_judgement, find_end, judge_ends
+from dataplane.router.view import way_of
 from dataplane.state import Capacities, State, create_state
 from tests.routes.tables import Silence
 
@@ -21,6 +22,7 @@ VERDICT = (1 << 40) - 1
 JUDGEMENT = (1 << 20) - 1
 RULE = (1 << 18) - 1
 NOT_WRITTEN = VERDICT ^ JUDGEMENT
+NOTHING_SAID = np.uint32(0)
 
 Address = Any
 Verdict = int
@@ -84,14 +86,14 @@ class NaiveTables:
             return True, 0, 0, []
         row = self.ends.get(source, NOBODY).egress
         egress = self.verdict(row, destination, protocol, port) & JUDGEMENT if row else 0
-        asked = [egress & RULE] if row else []
+        asked = [egress & RULE] if egress else []
         if row and not egress >> 18:
             return False, egress, 0, asked
         row = self.ends.get(destination, NOBODY).ingress
         if not row or from_node or self.ends.get(source, NOBODY).traits & OF_NODE:
             return True, egress, 0, asked
         ingress = self.verdict(row, source, protocol, port) & JUDGEMENT
-        return bool(ingress >> 18), egress, ingress, [*asked, ingress & RULE]
+        return bool(ingress >> 18), egress, ingress, [*asked, *([ingress & RULE] if ingress else [])]
 
 
 def said(steps: Steps | None, protocol: int, port: int) -> Verdict:
@@ -139,7 +141,10 @@ def call_find_end(router: Any, high: Any, low: Any) -> Any:
 
 @kernel
 def call_judge_ends(router: Any, source: int, destination: int, protocol: int, port: int, from_node: bool) -> bool:
-    return judge_ends(router, source, destination, policy_key(protocol, port), from_node)
+    allowed = judge_ends(router, source, destination, policy_key(protocol, port), from_node)
+    count_judgement(router, way_of(router).egress, NOTHING_SAID)
+    count_judgement(router, way_of(router).ingress, NOTHING_SAID)
+    return allowed
 
 
 def small_head(buckets: int, homes: int, multiplier: int) -> Any:

@@ -9,25 +9,29 @@ import pytest
 
 from control.fabric import Fabric
 from control.model import Configuration
+from control.policy.model import Rule
 from dataplane.policy.tables import ACTION_SHIFT, ALLOW, AUDIT, DENY
+from dataplane.verdict import CONSUME
 from tests.engine import Engine, begin, carry, in_memory
 from tests.offloads.place import place
 from tests.offloads.wire import offloaded
 from tests.packets import plain
 from tests.rows.policy.world import (
     B3,
+    CLIENT,
     CLIENTS_ASK,
     CLOSED,
     GUARDED,
     NOTHING_IN,
     OPEN,
+    QUIET,
     heard,
     judged,
     passes,
     policy,
     tells,
 )
-from tests.rows.router.world import B1, B2, FAR, G, arp, gateway, sent, tcp, udp
+from tests.rows.router.world import B1, B2, FAR, G, arp, arp_reply, gateway, sent, tcp, udp
 from tests.rows.row import EPOCH_NS
 from tests.runs import CALM, Arrival
 
@@ -37,6 +41,8 @@ ASK, ANSWER = udp(B1.ip4, B2.ip4, dport=53), udp(B2.ip4, B1.ip4, 53, 4000)
 ASKS, ANSWERS = ("b1", passes(B1, B2, ASK)), ("b2", passes(B2, B1, ANSWER))
 REFUSED = ("b1", passes(B1, B2, udp(B1.ip4, B2.ip4, dport=54)))
 ASKS_GATEWAY = ("b1", arp(B1, 1, gateway(B1), b"\xff" * 6))
+OUT = policy("out", of=CLIENT, egress=(Rule(),))
+GOES_OUT, NEXT_HOP_ANSWERS = ("b1", sent(B1, tcp(B1.ip4, FAR))), ("wan", arp_reply(G))
 MEET = tuple((step.port, step.frame) for step in heard(B1, B2, B3))
 SHIFT = int(ACTION_SHIFT)
 SECOND_NS = 10**9
@@ -114,6 +120,26 @@ def test_later_packets_are_of_the_flow_and_nobody_is_asked_about_them() -> None:
         assert not vector.egress_judgement[:2].any()
         assert not vector.ingress_judgement[:2].any()
         assert here.hits() == asked == 1
+
+
+def test_a_first_packet_that_waits_for_a_mac_counts_once() -> None:
+    with path(judged(OUT)) as here:
+        waiting = here.take([GOES_OUT])
+        assert (waiting.verdict[0], waiting.copies[0], here.hits()) == (CONSUME, 0, 1)
+        vector = here.take([NEXT_HOP_ANSWERS])
+        assert vector.copies[1] == 1, "it went out behind the answer"
+        assert action(vector.egress_judgement[1]) == ALLOW
+        assert here.hits() == 1
+
+
+def test_one_that_is_denied_after_it_has_waited_counts_for_the_rule_that_denied_it() -> None:
+    with path(judged(OUT)) as here:
+        here.take([GOES_OUT])
+        here.change(QUIET)
+        before = here.hits()
+        vector = here.take([NEXT_HOP_ANSWERS])
+        assert action(vector.egress_judgement[1]) == DENY
+        assert here.hits() == before + 1
 
 
 def test_what_is_denied_says_by_what_and_is_of_no_flow() -> None:
