@@ -151,9 +151,10 @@ class Instance:
         for warning in self.warnings:
             log.warning("%s", warning)
 
-    async def reload_manifests(self) -> bool:
-        """Read the manifests again and apply the difference; return whether there is any. UserError, and all of the old
-        ones in force, if anything in them is wrong."""
+    async def reload_manifests(self, changed: frozenset[Path] | None = None) -> bool:
+        """Read the manifests again and apply the difference; return whether there is any. UserError, and all of the
+        old ones in force, if anything in them is wrong. ``changed``: the only files that may be
+        others, if anybody knows."""
         from control.config import with_manifests
 
         async with self._changing:
@@ -161,7 +162,7 @@ class Instance:
             if before.manifests is None or self.state == "stopping":
                 return False
             try:
-                found = await asyncio.to_thread(with_manifests, before, before.manifest_paths, self._library)
+                found = await asyncio.to_thread(with_manifests, before, before.manifest_paths, self._library, changed)
                 has_changed = found.configuration != before
                 if has_changed:
                     await self._change(found.configuration, strict=False)

@@ -32,26 +32,30 @@ async def keep_policies(instance: "Instance") -> None:
     watcher = _watcher(changed)
     try:
         while True:
-            is_news = _follow(watcher, instance)
+            are_others = _follow(watcher, instance)
             try:
                 async with asyncio.timeout(LOOK_AGAIN_S):
                     await changed.wait()
                 is_news = True
             except TimeoutError:
-                pass
+                is_news = are_others
             if is_news or watcher is None:
                 await _come_to_rest(changed, watcher)
-                await read_again(instance)
+                files = watcher.take_changes() if watcher is not None else None
+                await read_again(instance, None if are_others else files)
     finally:
         if watcher is not None:
             watcher.close()
 
 
-async def read_again(instance: "Instance") -> None:
-    """Put the manifests in force as they are now; what is wrong with them is told, and changes nothing."""
+async def read_again(instance: "Instance", changed: frozenset[Path] | None = None) -> None:
+    """Put the manifests in force as they are now; what is wrong with them is told, and changes nothing.
+
+    ``changed``: the only files that may be others than they were, None if nobody knows.
+    """
     refused_before = instance.refused_manifests
     try:
-        has_changed = await instance.reload_manifests()
+        has_changed = await instance.reload_manifests(changed)
     except UserError as error:
         if instance.refused_manifests != refused_before:
             log.error("manifests are refused, the policies that were in force stay in force:\n%s", error)

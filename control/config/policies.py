@@ -44,10 +44,15 @@ def resolve_policies(written: list[str | None] | None, folder: FilePath, library
     return Policies(found.manifests, paths, (), found.warnings)
 
 
-def with_manifests(configuration: Configuration, paths: tuple[str, ...], library: "Library") -> Loaded:
+def with_manifests(
+    configuration: Configuration,
+    paths: tuple[str, ...],
+    library: "Library",
+    changed: frozenset[FilePath] | None = None,
+) -> Loaded:
     """Return the configuration with what the files and folders at ``paths`` hold by now; ConfigurationError with every
-    mistake in them."""
-    found = library.read(map(FilePath, paths))
+    mistake in them. ``changed``: the only files that may be others than the library knows, if that is known."""
+    found = library.read(map(FilePath, paths), changed)
     if configuration.manifests is None:
         mistakes = Mistakes("manifests")
         peers = configuration.overlay.peers if configuration.overlay else ()

@@ -47,12 +47,18 @@ class FolderWatcher:
         self._fd = inotify_init()
         self._watches: dict[Path, tuple[int, _Identity]] = {}
         self._writing: set[tuple[int, bytes]] = set()
+        self._changed: set[Path] | None = set()
         loop.add_reader(self._fd, self._read)
 
     @property
     def being_written(self) -> bool:
         """Whether a file is open in which something has been written."""
         return bool(self._writing)
+
+    def take_changes(self) -> frozenset[Path] | None:
+        """Return the paths at which something was told of since the last call; None if that may not be all."""
+        changed, self._changed = self._changed, set()
+        return None if changed is None else frozenset(changed)
 
     def follow(self, folders: Iterable[Path]) -> bool:
         """Watch these folders and no others from now on; return whether any is another than before.
@@ -97,12 +103,21 @@ class FolderWatcher:
             watch, mask, _, length = _EVENT.unpack_from(data, at)
             at += _EVENT.size + length
             file = (watch, data[at - length : at].rstrip(b"\0"))
+            self._note_change(*file)
             if mask & IN_MODIFY:
                 self._writing.add(file)
             else:
                 self._writing.discard(file)
                 is_news |= not mask & IN_IGNORED
         return is_news
+
+    def _note_change(self, watch: int, name: bytes) -> None:
+        """Note where an event was. One without a name is of a folder itself, or says that events were lost."""
+        if not name:
+            self._changed = None
+        elif self._changed is not None:
+            file = os.fsdecode(name)
+            self._changed |= {folder / file for folder, (number, _) in self._watches.items() if number == watch}
 
 
 def _identity(folder: Path) -> _Identity | None:

@@ -5,6 +5,7 @@ notes.py       mistakes and warnings, whose lines are looked for only where ther
 objects.py     a document -> its objects: kinds, lists; metadata.py, selectors.py, blocks.py: what kinds share
 networkpolicy.py, clusterpolicy.py, cluster.py   one kind each
 files.py       files and folders; library.py: all of them -> Manifests, and what has changed since
+exchange.py    Manifests -> Manifests with some objects in place of others
 """
 
 from control.manifests.library import Found, Library, read_manifests

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from control.errors import ConfigurationError
 
@@ -13,18 +14,30 @@ Signature = tuple[int, int, int, int]
 """What a file was when it was read: device, inode, time of its last change in nanoseconds, bytes."""
 
 
-def list_files(paths: Iterable[Path], mistakes: list[str]) -> list[Path]:
+class Listed(NamedTuple):
+    """Files to read. ``have_links``: one of them is a symbolic link, so that it may be another without a sign of it."""
+
+    files: list[Path]
+    have_links: bool
+
+
+def list_files(paths: Iterable[Path], mistakes: list[str]) -> Listed:
     """Return the files to read, each once, folders' own in the order of their names. Hidden ones are left out, as
     editors' and half-copied ones are; a path that is neither file nor folder is a mistake."""
-    found: dict[Path, None] = {}
+    found: dict[Path, bool] = {}
     for path in paths:
         try:
-            found.update(dict.fromkeys(_in_folder(path) if path.is_dir() else [_file(path)]))
+            found.update(_in_folder(path) if path.is_dir() else [_file(path)])
         except (OSError, ValueError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             name = str(path) if str(path).isprintable() else ascii(str(path))
             mistakes.append(f"{name}: expected a file or folder of manifests, found {reason}")
-    return list(found)
+    return Listed(list(found), any(found.values()))
+
+
+def is_in_folder(path: Path) -> bool:
+    """Whether a file of a folder that is named is one to read, and there."""
+    return _has_name(path.name) and path.exists() and not path.is_dir()
 
 
 def read_file(path: Path) -> str:
@@ -54,16 +67,16 @@ def signature_of(path: Path) -> Signature | None:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _file(path: Path) -> Path:
+def _file(path: Path) -> tuple[Path, bool]:
     path.stat()
-    return path
+    return path, path.is_symlink()
 
 
-def _in_folder(folder: Path) -> Iterator[Path]:
+def _in_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if _is_manifest(entry))
-    return (folder / name for name in names)
+        found = sorted((each.name, each.is_symlink()) for each in entries if _has_name(each.name) and not each.is_dir())
+    return ((folder / name, is_link) for name, is_link in found)
 
 
-def _is_manifest(entry: "os.DirEntry[str]") -> bool:
-    return entry.name.endswith(SUFFIXES) and not entry.name.startswith(".") and not entry.is_dir()
+def _has_name(name: str) -> bool:
+    return name.endswith(SUFFIXES) and not name.startswith(".")

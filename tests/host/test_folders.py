@@ -114,3 +114,38 @@ def test_a_folder_that_is_followed_no_more_is_no_news(tmp_path: Path) -> None:
         await heard.news()
 
     listen(test)
+
+
+def test_what_has_changed_is_told_by_its_path_once(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.symlink_to(first)
+
+    async def test(heard: Heard) -> None:
+        heard.watcher.follow([first, second])
+        for name in ("file", "old"):
+            (first / name).write_text("")
+        (first / "old").rename(first / "new")
+        await heard.news()
+        await heard.nothing()
+        named = {place / name for place in (first, second) for name in ("file", "old", "new")}
+        assert heard.watcher.take_changes() == named
+        assert heard.watcher.take_changes() == frozenset()
+
+    listen(test)
+
+
+def test_when_a_folder_itself_changes_nobody_can_say_what_has(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    async def test(heard: Heard) -> None:
+        heard.watcher.follow([folder])
+        (folder / "file").write_text("")
+        folder.rename(tmp_path / "old")
+        await heard.news()
+        await heard.nothing()
+        assert heard.watcher.take_changes() is None
+        assert heard.watcher.take_changes() == frozenset()
+
+    listen(test)

@@ -1,7 +1,9 @@
 """Files and folders: which are read, what changes of them cost, and what is said of those that cannot be read."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -11,6 +13,7 @@ from control.policy.model import NetworkPolicy
 from tests.manifests.read import HEAD
 
 LONG_AGO_NS = 10**18
+SUFFIXES = (".yaml", ".yml", ".txt")
 
 
 def named(*names: str) -> str:
@@ -32,8 +35,28 @@ class Folder:
         (self.path / name).write_text(text)
         os.utime(self.path / name, ns=(LONG_AGO_NS + self._changes,) * 2)
 
+    def outcome(self, library: Library, changed: Collection[Path] | None = None) -> object:
+        """Return what a library finds: objects and warnings, or mistakes."""
+        try:
+            return library.read([self.path], None if changed is None else frozenset(changed))
+        except ConfigurationError as error:
+            return error.mistakes
+
     def policies(self) -> dict[str, NetworkPolicy]:
         return {policy.name: policy for policy in self.library.read([self.path]).manifests.policies}
+
+    def change(self, random: Random) -> list[Path]:
+        """Have some files come, go or be others: with a few names between them, mistakes and warnings now and then.
+        Return their paths, and some at which nothing happened."""
+        paths = [self.path / f"{random.choice('abcdef')}{random.choice(SUFFIXES)}" for _ in range(random.randrange(4))]
+        for path in paths:
+            kind = random.random()
+            if kind < 0.3:
+                path.unlink(missing_ok=True)
+            elif kind < 0.9:
+                text = named(*(f"p{random.randrange(200)}" for _ in range(random.choice([0, 1, 1, 1, 2]))))
+                self.write(path.name, text + random.choice([*[""] * 30, "---\nspec: 5\n", "---\nkind: Pod\n"]))
+        return paths
 
     def refusal(self, *paths: Path) -> list[str]:
         with pytest.raises(ConfigurationError) as error:
@@ -68,6 +91,51 @@ def test_a_file_that_did_not_change_is_not_read_again(folder: Folder) -> None:
     assert folder.policies() == {"a": before}
     folder.write("a.yaml", named("b"))
     assert list(folder.policies()) == ["b"]
+
+
+def test_a_library_that_is_told_what_has_changed_finds_what_one_that_reads_all_does(folder: Folder, seed: int) -> None:
+    random = Random(seed)
+    for _ in range(300):
+        changed = folder.change(random)
+        assert folder.outcome(folder.library, changed) == folder.outcome(Library())
+
+
+def test_who_says_what_has_changed_has_nothing_else_looked_at(folder: Folder) -> None:
+    for name in ("a", "b", "c"):
+        folder.write(f"{name}.yaml", named(name))
+    folder.policies()
+    for name in ("a", "b"):
+        folder.write(f"{name}.yaml", named(f"new-{name}"))
+    found = folder.library.read([folder.path], frozenset([folder.path / "a.yaml"]))
+    assert [each.name for each in found.manifests.policies] == ["b", "c", "new-a"]
+    assert sorted(folder.policies()) == ["c", "new-a", "new-b"]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_where_links_lead_is_looked_at_each_time(folder: Folder, is_told: bool) -> None:
+    """As a volume of Kubernetes has it: files that lead by way of a folder that is exchanged as a whole."""
+    for version in ("1", "2"):
+        (folder.path / f"..{version}").mkdir()
+        folder.write(f"..{version}/a.yaml", named(f"version-{version}"))
+    (folder.path / "..data").symlink_to("..1")
+    (folder.path / "a.yaml").symlink_to("..data/a.yaml")
+    assert list(folder.policies()) == ["version-1"]
+    (folder.path / "..data").unlink()
+    (folder.path / "..data").symlink_to("..2")
+    found = folder.library.read([folder.path], frozenset([folder.path / "..data"]) if is_told else None)
+    assert [each.name for each in found.manifests.policies] == ["version-2"]
+
+
+def test_a_file_that_becomes_a_link_is_looked_at_from_then_on(folder: Folder) -> None:
+    folder.write("a.yaml", named("a"))
+    folder.policies()
+    folder.write("away.txt", named("b"))
+    (folder.path / "a.yaml").unlink()
+    (folder.path / "a.yaml").symlink_to("away.txt")
+    folder.library.read([folder.path], frozenset([folder.path / "a.yaml"]))
+    folder.write("away.txt", named("c"))
+    found = folder.library.read([folder.path], frozenset([folder.path / "away.txt"]))
+    assert [each.name for each in found.manifests.policies] == ["c"]
 
 
 def test_a_file_that_has_just_changed_is_compared_by_its_text(folder: Folder) -> None:
