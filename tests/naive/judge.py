@@ -32,6 +32,9 @@ class Judge:
         self.stamp = stamp
         self.services = configuration.services
         self.pods = {port.name: pod_of(port) for port in configuration.ports if is_pod(configuration, port)}
+        uplink = configuration.uplink if configuration.uplink and configuration.uplink.mode == "host" else None
+        self.host_port = uplink.port if uplink else ""
+        self.host_links = [interface.network for interface in uplink.addresses] if uplink else []
         own = {address for each in interfaces for address in (*each.addresses, each.link_local)}
         self.cluster = Cluster((*self.pods.values(), *remote_pods(configuration)), frozenset(own))
 
@@ -75,8 +78,12 @@ class Judge:
         return True
 
     def is_nodes(self, port: Port, source: End) -> bool:
-        """Whether it is this node itself: its services, or one of its addresses."""
-        return port.name == self.services or (source.pod is None and source.address in self.cluster.own)
+        """Whether it is this node itself: its services, one of its addresses, or the host, which is on the uplink's
+        link; who comes by way of the host is not."""
+        if port.name == self.services:
+            return True
+        is_host = port.name == self.host_port and any(source.address in link for link in self.host_links)
+        return source.pod is None and (is_host or source.address in self.cluster.own)
 
     def is_dhcp(self, port: Port, packet: Packet) -> bool:
         """Whether a pod asks for its address, or somebody else gives it one."""

@@ -9,7 +9,7 @@ from scapy.packet import Raw
 from control.policy.model import Manifests
 from tests.checkers import came_out_of, dropped, untouched
 from tests.configurations import port, switch
-from tests.packets import UNKNOWN, plain, tag, tagged
+from tests.packets import UNKNOWN, mac, plain, tag, tagged
 from tests.rows.policy.world import (
     B3,
     CLIENT,
@@ -30,8 +30,8 @@ from tests.rows.policy.world import (
     tells,
 )
 from tests.rows.router.errors import head, unreachable, unreachable6
-from tests.rows.router.world import B1, B2, ether, ip, ping, tcp, udp
-from tests.rows.row import Row, step
+from tests.rows.router.world import B1, B2, Station, ether, ip, ping, tcp, udp
+from tests.rows.row import LIFETIME_TICKS, Row, Step, step
 
 ALL = heard(B1, B2, B3)
 ASKED, ASKED6 = udp(B1.ip4, B2.ip4, dport=53), udp(B1.ip6, B2.ip6, dport=53)
@@ -42,6 +42,16 @@ DENIED = dropped("policy_denied")
 BROKEN = bytearray(passes(B1, B2, ASKED))
 BROKEN[24] ^= 1
 """Its header's checksum is wrong."""
+INNER = Station("b2", mac(0x77), "10.1.0.77", "fd00:1::4d", "blue")
+"""Somebody behind the server's port whom nobody has told of."""
+FORGOTTEN = LIFETIME_TICKS + 1
+
+
+def later(*steps: Step) -> tuple[Step, ...]:
+    """Return the steps, when MACs that have not been heard since are forgotten."""
+    return tuple(step(each.port, each.frame, *each.checks, after_ticks=FORGOTTEN) for each in steps)
+
+
 TWINS = switch([port("p1"), port("p2"), port("q1", "red"), port("q2", "red", labels=SERVER)])
 """Two networks without a router."""
 
@@ -148,6 +158,20 @@ ROWS = [
         "a pod may talk to itself",
         judged(policy("closed", ingress=(), egress=()), ports=(labelled(B2, SERVER, hairpin=True),)),
         (*ALL, tells(B2, B2, udp(B2.ip4, B2.ip4, dport=53), *TO_B2), tells(B2, B2, udp(B2.ip6, B2.ip6), *TO_B2)),
+    ),
+    Row(
+        "what a pod says to itself is judged anew when nobody knows any more where that is",
+        judged(policy("closed", ingress=(), egress=()), ports=(labelled(B2, SERVER, hairpin=True),)),
+        (
+            *ALL,
+            *heard(INNER),
+            tells(B2, INNER, tcp(B2.ip4, INNER.ip4), *TO_B2),
+            tells(INNER, B2, tcp(INNER.ip4, B2.ip4, 80, 4000, "SA", ack=101), *TO_B2),
+            tells(B2, INNER, tcp(B2.ip4, INNER.ip4, flags="A", seq=101, ack=101), *TO_B2),
+            tells(B2, INNER, tcp(B2.ip4, INNER.ip4, flags="A", seq=101, ack=101), DENIED, after_ticks=FORGOTTEN),
+            *later(*heard(INNER)),
+            tells(B2, INNER, tcp(B2.ip4, INNER.ip4, flags="A", seq=101, ack=101), *TO_B2, after_ticks=FORGOTTEN),
+        ),
     ),
     Row(
         "a packet that would go nowhere is judged first",

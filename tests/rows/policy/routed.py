@@ -1,5 +1,6 @@
 """Packets that are routed: judged by who sends them, and where they really go."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 from control.model import Limits, Publish, Route
@@ -29,6 +30,7 @@ from tests.rows.router.world import (
     OUTSIDE,
     OUTSIDE6,
     R1,
+    UPLINK,
     G,
     W,
     delivered,
@@ -93,6 +95,17 @@ ROWS = [
             gives(G, tcp(FAR, B2.ip4, dport=81), DENIED),
             gives(G, tcp("198.51.101.9", B2.ip4), DENIED),
             goes(G, tcp("198.51.101.9", B1.ip4), B1, tcp("198.51.101.9", B1.ip4, ttl=63)),
+        ),
+    ),
+    Row(
+        "the node that a pod is on reaches it always, and nobody does by way of the node",
+        judged(NOTHING_IN, uplink=replace(UPLINK, mode="host"), **PLAIN),
+        (
+            *ALL,
+            goes(G, tcp(G.ip4, B2.ip4), B2, tcp(G.ip4, B2.ip4, ttl=63)),
+            goes(G, udp(G.ip6, B2.ip6), B2, udp(G.ip6, B2.ip6, ttl=63)),
+            gives(G, tcp(FAR, B2.ip4), DENIED),
+            gives(G, udp(FAR6, B2.ip6), DENIED),
         ),
     ),
     Row(
