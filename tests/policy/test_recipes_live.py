@@ -6,19 +6,18 @@ somebody outside, behind the host, and the host itself, which reaches all its po
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.agent.daemon import Daemon, daemon
-from tests.netns import Namespace, connect, end, namespaces, require_tools, set_up
-from tests.policy import talker
+from tests.netns import connect, namespaces, require_tools, set_up
 from tests.policy.recipes import FAR, NAMESPACES, PODS, RECIPES, SERVICES, Talk, port_fields, read_recipe, talks
+from tests.policy.talking import ask, talking
 
 pytestmark = pytest.mark.netns
 
@@ -56,16 +55,11 @@ class Crowd:
         assert not wrong, f"{len(wrong)} of {len(expected)}: {list(wrong.items())[:10]}"
 
     def _try(self, attempts: list[Attempt], expected: Mapping[Attempt, bool]) -> list[tuple[Attempt, bool]]:
-        process = self.talkers[attempts[0].talk.source]
-        assert process.stdin
-        assert process.stdout
         asked = [
             (each.talk.protocol, address_of(each.talk.destination, each.family), each.talk.port, expected[each])
             for each in attempts
         ]
-        process.stdin.write(json.dumps(asked) + "\n")
-        process.stdin.flush()
-        reached = set(json.loads(process.stdout.readline()))
+        reached = ask(self.talkers[attempts[0].talk.source], asked)
         return [(attempt, number in reached) for number, attempt in enumerate(attempts)]
 
 
@@ -95,19 +89,6 @@ def write_node(mode: str) -> str:
     return json.dumps(node, indent=1)
 
 
-@contextmanager
-def talking(place: Namespace) -> Iterator["subprocess.Popen[str]"]:
-    """Run a talker in a namespace, and return when it serves."""
-    command = ["nsenter", f"--net={place.path}", sys.executable, talker.__file__, *PORTS]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        assert json.loads(process.stdout.readline()) == "ready"
-        yield process
-    finally:
-        end(process)
-
-
 @pytest.fixture(scope="module", params=["bridge", "routed"])
 def crowd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
     """Everybody on a running fabric, whose folder of policies has the namespaces' labels alone."""
@@ -125,7 +106,7 @@ def crowd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             gateway = OUTSIDE[family][0].partition("/")[0]
             outside.run("ip", f"-{family}", "route", "add", "default", "via", gateway)
         places = {name: fabric.namespace(name) for name in PODS} | {FAR: outside, HOST: fabric.home}
-        talkers = {name: stack.enter_context(talking(place)) for name, place in places.items()}
+        talkers = {name: stack.enter_context(talking(place, *PORTS)) for name, place in places.items()}
         everybody = Crowd(fabric, talkers)
         everybody.hold(attempts(lambda talk: True))
         yield everybody
