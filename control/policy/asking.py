@@ -15,7 +15,6 @@ from dataplane.policy.tables import (
     ACTION_SHIFT,
     AUDIT,
     DENY,
-    OF_NODE,
     PASS,
     RULE_MASK,
     START_SHIFT,
@@ -59,10 +58,11 @@ def end_of(book: PolicyBook, who: Pod | Address) -> End:
             raise KeyError(who.name)
     else:
         member = roster.holder(who)
-    if member is None:
+    if member is None or member.pod is None:
         assert not isinstance(who, Pod)
-        return End(None, roster.stranger, roster.prefixes.longest(who.version, int(who)))
-    return End(member.pod, member.identity, member.block, bool(member.traits & OF_NODE))
+        identity = roster.stranger if member is None else member.identity
+        return End(None, identity, roster.prefixes.longest(who.version, int(who)), who in roster.own)
+    return End(member.pod, member.identity, member.block)
 
 
 def ask(book: PolicyBook, direction: Direction, judged: End, other: End, key: int) -> Decision:

@@ -200,7 +200,8 @@ class PolicyBook:
         news = groups.tell(wanted.manifests.nodes, wanted.names) | groups.begin(asked)
         if any(peer in groups.blocks for peer in asked):
             news |= {address for address, holders in self.roster.at.items() if any(each.pod for each in holders)}
-        return news | self.roster.set_own(wanted.own)
+        self.roster.own = wanted.own
+        return news
 
     def _within(self, namespaces: set[str]) -> list[Identity]:
         """Return the identities of pods in some namespaces."""

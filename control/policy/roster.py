@@ -1,7 +1,7 @@
 """Who has which address: every pod, every address that rules ask for, and what rules can tell of it.
 
 A *member* is what the tables call an end: a pod at one of its addresses, or an address of nobody we know but that a
-rule asks for, or that is this node's own. A pod's first member stands for the pod itself, whatever it sends from.
+rule asks for. A pod's first member stands for the pod itself, whatever it sends from.
 """
 
 from bisect import bisect_left
@@ -14,13 +14,12 @@ from control.policy.changes import Changed
 from control.policy.groups import NO_PEERS, Groups
 from control.policy.model import Pod
 from control.policy.parties import STRANGER, BlockParty, Identity, IdentityKey, Prefixes
-from dataplane.policy.tables import OF_NODE
 
 
 class Member:
     """One end. ``first`` is the member that stands for its pod; None where there is no pod."""
 
-    __slots__ = ("address", "block", "end", "first", "identity", "pod", "traits")
+    __slots__ = ("address", "block", "end", "first", "identity", "pod")
 
     def __init__(self, pod: Pod | None, address: Address | None, identity: Identity) -> None:
         self.pod = pod
@@ -28,7 +27,6 @@ class Member:
         self.identity = identity
         self.block: BlockParty | None = None
         self.first: Member | None = None
-        self.traits = 0
         self.end = 0
 
 
@@ -43,6 +41,7 @@ class Roster:
         self.identities: dict[IdentityKey, Identity] = {}
         self.prefixes = Prefixes()
         self.own: frozenset[Address] = frozenset()
+        """This node's own addresses. No table holds them: that a packet names one does not make it the node's."""
         self.at: dict[Address, dict[Member, None]] = {}
         """Who has an address: of several the first counts."""
         self.groups = Groups()
@@ -103,20 +102,10 @@ class Roster:
             holders = [each for each in self.at.get(address, ()) if each.pod is not None]
             for member in holders:
                 self._settle(member, member.pod, address)
-            if holders or not (address in self.own or address in self.groups.listed):
+            if holders or address not in self.groups.listed:
                 self._forget_other(address)
                 continue
-            member = self.others[address] = self._settle(self.others.get(address), None, address)
-            traits = OF_NODE if address in self.own else 0
-            if member.traits != traits:
-                member.traits = traits
-                self.changed.members[member] = None
-
-    def set_own(self, own: frozenset[Address]) -> set[Address]:
-        """Say which addresses are this node's own; return those of which that is news."""
-        news = set(own ^ self.own)
-        self.own = own
-        return news
+            self.others[address] = self._settle(self.others.get(address), None, address)
 
     def set_block(self, member: Member) -> None:
         """Find the block that a member's address lies in."""

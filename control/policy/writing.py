@@ -19,9 +19,6 @@ from control.policy.model import Direction, Pod
 from control.policy.parties import BlockParty, Identity, Party
 from control.policy.roster import Member, Roster
 from control.policy.rows import Row, Signature
-from dataplane.policy.tables import POD_SHIFT
-
-_POD_SHIFT = int(POD_SHIFT)
 
 
 class Tables(Protocol):
@@ -34,7 +31,7 @@ class Tables(Protocol):
     def remove_cells(self, rows: Any, kinds: Any, numbers: Any) -> None: ...
     def set_otherwise(self, rows: Any, lists: Any) -> None: ...
     def set_after(self, rows: Any, after: Any) -> None: ...
-    def set_ends(self, ends: Any, labels: Any, blocks: Any, ingress: Any, egress: Any, traits: Any) -> None: ...
+    def set_ends(self, ends: Any, labels: Any, blocks: Any, ingress: Any, egress: Any, pods: Any) -> None: ...
     def load_prefixes(self, ends: Mapping[Subnet, int]) -> None: ...
     def set_prefixes(self, added: Mapping[Subnet, int], removed: Any) -> None: ...
     def advance_stamp(self) -> int: ...
@@ -161,8 +158,7 @@ class Writing:
         pod, first = member.pod, member.first
         block = 0 if member.block is None else member.block.number
         ingress, egress = (self.row_of(pod, direction) for direction in ("ingress", "egress"))
-        traits = member.traits | (first.end << _POD_SHIFT if first is not None else 0)
-        return member.end, member.identity.number, block, ingress, egress, traits
+        return member.end, member.identity.number, block, ingress, egress, 0 if first is None else first.end
 
     def row_of(self, pod: Pod | None, direction: Direction) -> int:
         """Return the row by which a pod is judged, 0 if by none."""

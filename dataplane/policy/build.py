@@ -49,7 +49,7 @@ RELOAD_ABOVE: Final = 256
 
 _BLOCK_SHIFT = np.uint64(32)
 _EGRESS_SHIFT = np.uint64(16)
-_TRAITS_SHIFT = np.uint64(32)
+_POD_SHIFT = np.uint64(32)
 _NUMBER_MASK = (1 << 17) - 1
 
 
@@ -144,17 +144,17 @@ class PolicyWriter:
     # Ends.
 
     def set_end(
-        self, end: int, labels: int = 0, block: int = 0, ingress: int = 0, egress: int = 0, traits: int = 0
+        self, end: int, labels: int = 0, block: int = 0, ingress: int = 0, egress: int = 0, pod: int = 0
     ) -> None:
-        """Say who an end is, and by which rows it is judged; ``traits``: OF_NODE, or 0."""
-        self.set_ends([end], labels, block, ingress, egress, traits)
+        """Say who an end is, and by which rows it is judged; ``pod``: what its pod's ends have in common."""
+        self.set_ends([end], labels, block, ingress, egress, pod)
 
-    def set_ends(self, ends: Any, labels: Any, blocks: Any, ingress: Any, egress: Any, traits: Any) -> None:
+    def set_ends(self, ends: Any, labels: Any, blocks: Any, ingress: Any, egress: Any, pods: Any) -> None:
         """Do so for many ends: arrays, or one number for all of them. Each changes by two stores."""
-        labels, blocks, ingress, egress, traits = (
-            np.asarray(column, np.uint64) for column in (labels, blocks, ingress, egress, traits)
+        labels, blocks, ingress, egress, pods = (
+            np.asarray(column, np.uint64) for column in (labels, blocks, ingress, egress, pods)
         )
-        self.end_words[ends, 1] = ingress | egress << _EGRESS_SHIFT | traits << _TRAITS_SHIFT
+        self.end_words[ends, 1] = ingress | egress << _EGRESS_SHIFT | pods << _POD_SHIFT
         self.end_words[ends, 0] = labels | blocks << _BLOCK_SHIFT
 
     def load_prefixes(self, ends: Mapping[Subnet, int]) -> None:

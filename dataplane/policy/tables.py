@@ -55,14 +55,11 @@ POLICY_HEAD_DTYPE: Final = np.dtype(
 )
 """The first of ``stamp`` counts, 32 bits and never 0; the others keep its line free."""
 
-END_DTYPE: Final = np.dtype([("labels", "u4"), ("block", "u4"), ("ingress", "u2"), ("egress", "u2"), ("traits", "u4")])
+END_DTYPE: Final = np.dtype([("labels", "u4"), ("block", "u4"), ("ingress", "u2"), ("egress", "u2"), ("pod", "u4")])
 """End 0 is everybody of whom nothing is known. ``ingress``, ``egress``: the rows by which a pod of this node is judged
-as destination and as source. ``labels`` and ``block`` are 0 where there is none."""
-OF_NODE: Final = 1
-"""A trait: an address of this node's own, which may always talk to its own pods."""
-POD_SHIFT: Final = np.uint32(1)
-"""Above the traits: a number that the ends of one pod have in common, and nobody else; 0 where there is no pod. Each of
-its addresses has an end of its own, as they lie in different blocks."""
+as destination and as source. ``labels`` and ``block`` are 0 where there is none. ``pod``: a number that the ends of one
+pod have in common, and nobody else; 0 where there is no pod. Each of its addresses has an end of its own, as they lie
+in different blocks."""
 
 ENDS: Final = 1 << 17
 LABELS: Final = 1 << 17

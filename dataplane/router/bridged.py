@@ -19,6 +19,7 @@ from dataplane.policy.kernels import policy_key
 from dataplane.router.addresses import claims_ipv4
 from dataplane.router.beyond import send_beyond
 from dataplane.router.conversations import find_flow, lacks_transport
+from dataplane.router.exempt import asks_for_address
 from dataplane.router.judged import is_from_node, may_pass, note_new_flow
 from dataplane.router.judgement import (
     count_judgement,
@@ -88,6 +89,9 @@ def try_to_bridge(
         if vector.fragment[i] == WHOLE or passes(vector, arena, router, i):
             send_to_group(vector, tables, router, egress, i)
         return True
+    if port >= 0 and end_of_port(router, port) == 0 and asks_for_address(vector, router, i):
+        send_frame(vector, tables.forward, tables.switches, egress, i, port)
+        return True
     find_flow(vector, arena.heads, router, i, likely, tick)
     if not may_pass(vector, router, i, port, vector.destination_high[i], vector.destination_low[i]):
         drop(vector, i, POLICY_DENIED)
@@ -141,9 +145,11 @@ def send_to_group(vector: Any, tables: Any, router: Any, egress: Any, i: int) ->
     sender = end_behind(router, np.int64(vector.in_port[i]), vector.source_high[i], vector.source_low[i])
     receiver = find_end(router, vector.destination_high[i], vector.destination_low[i])
     key = policy_key(vector.protocol[i], vector.ports[i] & _PORT)
-    may_leave = judge_egress(router, sender, receiver, key)
-    count_judgement(router, way.egress, _NOTHING)
-    vector.egress_judgement[i] = way.egress
+    may_leave = True
+    if not asks_for_address(vector, router, i):
+        may_leave = judge_egress(router, sender, receiver, key)
+        count_judgement(router, way.egress, _NOTHING)
+        vector.egress_judgement[i] = way.egress
     if not may_leave:
         drop(vector, i, POLICY_DENIED)
         return

@@ -1,14 +1,15 @@
 """What no policy is asked about: without it stations would have no addresses, and find nobody.
 
 ARP is none of IP, and let pass before. Neighbour discovery and multicast listeners stay on their link (RFC 4861, RFC
-3810). Of DHCP an endpoint is a client (RFC 2131 section 4.1, RFC 8415 section 7.2), and what is no endpoint a server.
+3810). Of DHCP an endpoint is a client (RFC 2131 section 4.1, RFC 8415 section 7.2), and what is no endpoint a server: a
+client needs no leave to ask, but an endpoint that would hear it is none that must be asked, and lets it in or not.
 """
 
 from typing import Any, Final
 
 import numpy as np
 
-from dataplane.jit import kernel
+from dataplane.jit import inlined, kernel
 from dataplane.router.judgement import end_of_port
 from dataplane.vector import WHOLE
 from dataplane.wire import NEIGHBOUR_ADVERTISEMENT, PROTOCOL_ICMPV6, PROTOCOL_UDP, ROUTER_SOLICITATION
@@ -37,3 +38,11 @@ def is_exempt(vector: Any, heads: Any, router: Any, i: int) -> bool:
         return False
     is_pod = end_of_port(router, vector.in_port[i]) != 0
     return vector.ports[i] in (ASKS if is_pod else ANSWERS)
+
+
+@inlined
+def asks_for_address(vector: Any, router: Any, i: int) -> bool:
+    """Whether frame ``i``, a packet whose columns are filled, is an endpoint's to servers of DHCP."""
+    if vector.protocol[i] != PROTOCOL_UDP or vector.ports[i] not in ASKS:
+        return False
+    return vector.fragment[i] == WHOLE and end_of_port(router, vector.in_port[i]) != 0

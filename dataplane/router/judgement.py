@@ -6,7 +6,7 @@ import numpy as np
 
 from dataplane.jit import inlined, kernel
 from dataplane.policy.kernels import count_hit, is_denied, judge, prefetch_cell, stamp_in_force
-from dataplane.policy.tables import JUDGEMENT_MASK, OF_NODE, POD_SHIFT
+from dataplane.policy.tables import JUDGEMENT_MASK
 from dataplane.router.routes import find_group
 from dataplane.router.view import policy_of, way_of
 
@@ -49,8 +49,8 @@ def end_behind(router: Any, port: Any, high: Any, low: Any) -> Any:
 def same_pod(router: Any, one: Any, other: Any) -> bool:
     """Whether two ends are those of one pod."""
     ends = policy_of(router).ends
-    pod = ends[one].traits >> POD_SHIFT
-    return (one == other and one != 0) or (pod != 0 and pod == ends[other].traits >> POD_SHIFT)
+    pod = ends[one].pod
+    return (one == other and one != 0) or (pod != 0 and pod == ends[other].pod)
 
 
 @kernel
@@ -95,7 +95,7 @@ def judge_ingress(router: Any, source: Any, destination: Any, key: Any) -> bool:
     way, policy = way_of(router), policy_of(router)
     way.ingress = np.uint32(0)
     row = np.int64(policy.ends[destination].ingress)
-    if row == 0 or policy.ends[source].traits & np.uint32(OF_NODE) != 0:
+    if row == 0:
         return True
     verdict = judge_row(router, row, source, key)
     way.ingress = np.uint32(verdict & JUDGEMENT_MASK)

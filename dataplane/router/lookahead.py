@@ -24,7 +24,7 @@ from dataplane.route.kernels import (
     root_word4,
     root_word6,
 )
-from dataplane.router.exempt import is_exempt
+from dataplane.router.exempt import asks_for_address, is_exempt
 from dataplane.router.firsts import foresee_firsts
 from dataplane.router.tables import (
     ARP_ERRAND,
@@ -129,6 +129,8 @@ def errand_when_judged(vector: Any, heads: Any, router: Any, i: int) -> int:
         return DISCOVERY_ERRAND if vector.interface[i] != 0 else BRIDGED
     if errand != PACKET_ERRAND:
         return errand
+    if asks_for_address(vector, router, i):
+        return JUDGED
     return BRIDGED if is_exempt(vector, heads, router, i) else JUDGED
 
 

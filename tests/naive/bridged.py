@@ -81,6 +81,7 @@ class Call:
     frame: Frame
     packet: Packet
     source: End
+    asks: bool = False
     refusal: Fate = DENIED
 
     def enter(self, leaving: Port | None) -> Fate | None:
@@ -88,7 +89,7 @@ class Call:
         judge, ends = self.router.judge, self.packet.tuple
         if self.packet.fragment != "whole":
             self.router.fragments.let_pass(self.frame.domain, self.packet)
-        return None if judge.may_leave(self.source, judge.end(None, ends.destination), ends) else DENIED
+        return None if self.asks or judge.may_leave(self.source, judge.end(None, ends.destination), ends) else DENIED
 
     def is_for(self, port: Port) -> bool:
         """Whether the port's pod lets the source in."""
@@ -106,6 +107,7 @@ class Talk:
     packet: Packet
     source: End
     zone: Any
+    asks: bool = False
     pod: Pod | None = None
     leaving: Port | None = None
     refusal: Fate = DENIED
@@ -114,6 +116,8 @@ class Talk:
         """Judge it, and enter it into its conversation. Messages have none."""
         destination = self.router.judge.end(leaving, self.packet.tuple.destination)
         self.pod, self.leaving = destination.pod, leaving
+        if self.asks and leaving is not None and leaving.name not in self.router.judge.pods:
+            return None
         fate = self._enter_message(destination) if self.packet.is_message else self._follow(destination)
         if fate is None and self.packet.fragment != "whole":
             self.router.fragments.let_pass(self.frame.domain, self.packet)
@@ -172,7 +176,9 @@ def read(router: Router, frame: Frame) -> Passenger | Fate:
     if packet is None:
         return drop("malformed_packet")
     source = judge.end(frame.port, packet.tuple.source)
-    if (packet.fragment == "whole" and keeps_link(packet)) or judge.is_dhcp(frame.port, packet):
+    is_pods = frame.port.name in judge.pods
+    asks = is_pods and judge.is_dhcp(frame.port, packet)
+    if (packet.fragment == "whole" and keeps_link(packet)) or (not is_pods and judge.is_dhcp(frame.port, packet)):
         return FREE
     if any(address in MAPPED for address in packet.tuple[:2]):
         return drop("martian_address")
@@ -182,8 +188,8 @@ def read(router: Router, frame: Frame) -> Passenger | Fate:
     if isinstance(followed, Fate):
         return followed
     if frame.data[0] & 1:
-        return Call(router, frame, followed, source)
-    return Talk(router, frame, followed, source, zone_of(router, frame, followed))
+        return Call(router, frame, followed, source, asks)
+    return Talk(router, frame, followed, source, zone_of(router, frame, followed), asks)
 
 
 def zone_of(router: Router, frame: Frame, packet: Packet) -> Any:

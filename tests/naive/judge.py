@@ -12,7 +12,6 @@ from control.model import Address, Configuration, Port
 from control.policy.model import Decision, Direction, Manifests, Pod
 from tests.naive.domains import leads_out
 from tests.naive.flows import Flow
-from tests.naive.interfaces import Interface
 from tests.naive.packet import Packet, Tuple
 from tests.naive.policy import Cluster, End, decide, is_isolated
 from tests.naive.wire import ICMPV6, SCTP, TCP, UDP
@@ -27,7 +26,7 @@ LINK_MESSAGES = {130, 131, 132, 133, 134, 135, 136, 143}
 class Judge:
     """The policies of a node. ``stamp`` grows with every change of them."""
 
-    def __init__(self, configuration: Configuration, interfaces: list[Interface], stamp: int = 1) -> None:
+    def __init__(self, configuration: Configuration, stamp: int = 1) -> None:
         self.manifests: Manifests | None = configuration.manifests
         self.stamp = stamp
         self.services = configuration.services
@@ -35,8 +34,7 @@ class Judge:
         uplink = configuration.uplink if configuration.uplink and configuration.uplink.mode == "host" else None
         self.host_port = uplink.port if uplink else ""
         self.host_links = [interface.network for interface in uplink.addresses] if uplink else []
-        own = {address for each in interfaces for address in (*each.addresses, each.link_local)}
-        self.cluster = Cluster((*self.pods.values(), *remote_pods(configuration)), frozenset(own))
+        self.cluster = Cluster((*self.pods.values(), *remote_pods(configuration)))
 
     @property
     def is_on(self) -> bool:
@@ -78,12 +76,10 @@ class Judge:
         return True
 
     def is_nodes(self, port: Port, source: End) -> bool:
-        """Whether it is this node itself: its services, one of its addresses, or the host, which is on the uplink's
-        link; who comes by way of the host is not."""
-        if port.name == self.services:
-            return True
+        """Whether it is this node itself: its services, or the host, which is on the uplink's link; who comes by way of
+        the host, or uses one of the node's addresses elsewhere, is not."""
         is_host = port.name == self.host_port and any(source.address in link for link in self.host_links)
-        return source.pod is None and (is_host or source.address in self.cluster.own)
+        return port.name == self.services or is_host
 
     def is_dhcp(self, port: Port, packet: Packet) -> bool:
         """Whether a pod asks for its address, or somebody else gives it one."""

@@ -45,7 +45,7 @@ class Node:
         self.vtep = vtep_of(configuration, self.interfaces)
         self.nat.reconfigure(configuration)
         self.changes += 1
-        self.judge = Judge(configuration, self.interfaces, self.changes)
+        self.judge = Judge(configuration, self.changes)
 
     def set_time(self, now_ns: int) -> None:
         """Say what time it is."""

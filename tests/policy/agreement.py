@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from hypothesis import strategies as st
 
 from control.model import Address
+from control.policy.asking import end_of
 from control.policy.book import PolicyBook, Wanted
 from control.policy.model import Decision, Pod
 from control.policy.spans import key_of
@@ -57,7 +58,8 @@ def asked_of(state: State, book: PolicyBook) -> Asking:
 
     def ask(source: Pod | Address, destination: Pod | Address, protocol: str, port: int) -> tuple[Decision, Decision]:
         ends = [end_number(state, book, each) for each in (source, destination)]
-        _, *judgements = judge(state, ends[0], ends[1], key_of(protocol, port) >> 16, port)
+        is_node = end_of(book, source).is_node  # Where it comes in says so to kernels, no table does.
+        _, *judgements = judge(state, ends[0], ends[1], key_of(protocol, port) >> 16, port, is_node)
         egress, ingress = (decision_of(book, each) for each in judgements)
         return egress, ingress
 

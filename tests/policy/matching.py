@@ -10,7 +10,7 @@ import numpy as np
 from dataplane.jit import kernel
 from dataplane.policy.build import BLOCK, BY_LABELS, PolicyWriter, Steps, Subnet
 from dataplane.policy.kernels import find_cell, policy_key
-from dataplane.policy.tables import OF_NODE, PASS, POD_SHIFT, POLICY_HEAD_DTYPE, Policy
+from dataplane.policy.tables import PASS, POLICY_HEAD_DTYPE, Policy
 from dataplane.router.judgement import count_judgement, find_end, judge_ends
 from dataplane.router.view import way_of
 from dataplane.state import Capacities, State, create_state
@@ -36,12 +36,7 @@ class End:
     block: int = 0
     ingress: int = 0
     egress: int = 0
-    traits: int = 0
-
-    @property
-    def pod(self) -> int:
-        """The number that the ends of one pod have in common."""
-        return self.traits >> int(POD_SHIFT)
+    pod: int = 0
 
 
 NOBODY = End()
@@ -90,7 +85,7 @@ class NaiveTables:
         if row and not egress >> 18:
             return False, egress, 0, asked
         row = self.ends.get(destination, NOBODY).ingress
-        if not row or from_node or self.ends.get(source, NOBODY).traits & OF_NODE:
+        if not row or from_node:
             return True, egress, 0, asked
         ingress = self.verdict(row, source, protocol, port) & JUDGEMENT
         return bool(ingress >> 18), egress, ingress, [*asked, *([ingress & RULE] if ingress else [])]

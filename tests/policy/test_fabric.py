@@ -108,10 +108,6 @@ def test_a_port_with_other_labels_is_another_to_the_rules() -> None:
     assert not may(fabric, WEB, DB)
 
 
-def test_the_node_may_talk_to_its_pods() -> None:
-    assert may(fabric_with(configuration(DENY_ALL)), ip_address("10.0.0.1"), DB)
-
-
 def test_what_cannot_be_held_is_refused_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     fabric = fabric_with(configuration(DENY_ALL))
     tables = fabric.policy.book.writing.tables

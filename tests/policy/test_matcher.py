@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplane.policy.build import BLOCK, BY_LABELS, PolicyWriter, Steps, Subnet, step_word
-from dataplane.policy.tables import ALLOW, AUDIT, DENY, OF_NODE, PASS, POD_SHIFT
+from dataplane.policy.tables import ALLOW, AUDIT, DENY, PASS
 from dataplane.state import State
 from tests.policy.matching import (
     ICMP,
@@ -42,9 +42,7 @@ ends = st.builds(
     block=st.integers(0, NUMBERS),
     ingress=st.integers(0, ROWS),
     egress=st.integers(0, ROWS),
-    traits=st.builds(
-        lambda pod, of_node: pod << int(POD_SHIFT) | of_node, st.integers(0, 2), st.sampled_from([0, OF_NODE])
-    ),
+    pod=st.integers(0, 2),
 )
 
 
@@ -132,11 +130,11 @@ ONLY_WEB = (DENIED, step_word(WEB, 1, ALLOW, 6), step_word(WEB + 1, 9, DENY, 5))
 
 @pytest.fixture
 def state() -> State:
-    """End 1 is isolated as destination by row 1, which lets TCP port 80 pass; end 2 is of others; 3 is a node's."""
+    """End 1 is isolated as destination by row 1, which lets TCP port 80 pass; ends 2 and 3 are others."""
     state = make_state()
     writer = make_writer(state)
     writer.set_otherwise(1, writer.intern_list(ONLY_WEB))
-    writer.set_ends([1, 2, 3], [1, 2, 0], 0, [1, 0, 0], 0, [0, 0, OF_NODE])
+    writer.set_ends([1, 2, 3], [1, 2, 0], 0, [1, 0, 0], 0, 0)
     writer.set_ends([4], 7, 0, 0, 1, 0)
     writer.advance_stamp()
     return state
@@ -163,10 +161,10 @@ def test_an_end_may_talk_to_itself(state: State) -> None:
 
 
 def test_a_pod_may_talk_to_itself_by_another_address_of_its_own(state: State) -> None:
-    writer, pod = make_writer(state), 77 << int(POD_SHIFT)
+    writer, pod = make_writer(state), 77
     writer.set_ends([1, 2], [1, 2], 0, [1, 0], 0, pod)
     assert judge(state, 2, 1, UDP, 53) == (True, 0, 0)
-    writer.set_end(2, labels=2, traits=78 << int(POD_SHIFT))
+    writer.set_end(2, labels=2, pod=78)
     assert judge(state, 2, 1, UDP, 53) == (False, 0, 5)
 
 
@@ -177,7 +175,6 @@ def test_two_that_nothing_is_known_of_are_not_one(state: State) -> None:
 
 
 def test_the_node_needs_leave_from_no_destination(state: State) -> None:
-    assert judge(state, 3, 1, UDP, 53) == (True, 0, 0)
     assert judge(state, 2, 1, UDP, 53, from_node=True) == (True, 0, 0)
 
 

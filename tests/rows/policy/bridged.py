@@ -16,6 +16,7 @@ from tests.rows.policy.world import (
     CLIENTS_ASK,
     CLOSED,
     GUARDED,
+    NOTHING_IN,
     OPEN,
     QUIET,
     SERVER,
@@ -152,6 +153,16 @@ ROWS = [
             tells(B3, B2, udp("10.1.0.4", B2.ip4), DENIED),
             tells(B3, B2, udp("fd00:1::41", B2.ip6), *TO_B2),
             tells(B3, B2, udp("fd00:1::4", B2.ip6), DENIED),
+        ),
+    ),
+    Row(
+        "whoever is no pod and uses an address of the node's is not the node",
+        judged(NOTHING_IN, ports=(labelled(B3, (), endpoint=False),)),
+        (
+            *ALL,
+            tells(B3, B2, udp("10.1.0.1", B2.ip4), DENIED),
+            tells(B3, B2, udp("fd00:1::1", B2.ip6), DENIED),
+            tells(B3, B2, udp("192.0.2.10", B2.ip4), DENIED),
         ),
     ),
     Row(
