@@ -40,7 +40,7 @@ from nat.tables import ATTEMPTS, DRAWS, MAPPING_TICKS, NAT_EXHAUSTED, OK, REFRES
 _PROTOCOL = np.uint64(0xFF)
 _PROTOCOL_BITS = np.uint64(16)
 _SOURCE_AND_PROTOCOL = np.uint64(0xFFFF_0000_FF00_0000)
-_TICK = np.uint64(0xFFFF_FFFF)
+_STAMP = np.uint64(0xFFFF)
 _REFRESH = np.uint64(REFRESH_SHIFT)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
@@ -180,7 +180,7 @@ def keep_mapping(nat: Any, flows: Any, half: int, tick: Any) -> None:
     """Look the sender's mapping up, unless that was done lately, and put its end off."""
     record = flows.records[half >> 1]
     direction = np.uint64(half & 1)
-    stamp = ((tick >> _REFRESH) << _ONE | direction) & _TICK
+    stamp = ((tick >> _REFRESH) << _ONE | direction) & _STAMP
     if np.uint64(record.refreshed) == stamp:
         return
     record.refreshed = stamp

@@ -1,9 +1,9 @@
 """Whether policies let a packet pass: asked of first packets, and of packets of flows once policies have changed.
 
 A flow keeps the stamp that it was judged under. Its other packets cost one comparison, until the stamp is another; then
-the flow is judged anew, whichever of its packets comes, in the direction in which it was begun. So it is if a bridged
-packet goes between other ports than those that it was judged by, or to nobody knows which: for who is behind a port
-counts, and not the address.
+the flow is judged anew, whichever of its packets comes, in the direction in which it was begun. So it is if a packet
+enters by another port than those before it, or if a bridged one leaves by another, or nobody knows by which: for who is
+behind a port counts, and not the address.
 """
 
 from typing import Any, Final
@@ -27,8 +27,8 @@ UNKNOWN: Final = -1
 
 _OFF = np.uint32(0)
 _PORT = np.uint32(0xFFFF)
-_APART = 64
-_SIXTEEN_BITS = 0xFFFF
+_PORT_BITS = 16
+_ONE_PORT = 0xFFFF
 
 
 @inlined
@@ -48,7 +48,7 @@ def may_pass(vector: Any, router: Any, i: int, port: Any, high: Any, low: Any) -
         return True
     if way.standing == KNOWN:
         record = flows_of(router).records[way.half >> 1]
-        if record.judged == way.stamp and (port == ROUTED or record.between == ports_of_flow(vector, way, i, port)):
+        if record.judged == way.stamp and record.between == ports_of_flow(vector, record, way, i, port):
             return True
     return judge_packet(vector, router, i, port, high, low)
 
@@ -74,12 +74,16 @@ def judge_packet(vector: Any, router: Any, i: int, port: Any, high: Any, low: An
         asked = way.conversation.reply.word >> SOURCE_PORT_SHIFT
     elif way.standing == KNOWN:
         asked = record.reply.key.word >> SOURCE_PORT_SHIFT
-        way.is_from_node = record.traits & BEGUN_BY_NODE != 0
         if way.half & 1 == REPLY:
             sender, receiver = receiver, sender
+            way.is_from_node = record.traits & BEGUN_BY_NODE != 0
     passes = judge_ends(router, sender, receiver, policy_key(vector.protocol[i], asked), way.is_from_node != 0)
-    count_judgement(router, way.egress, vector.egress_judgement[i])
-    count_judgement(router, way.ingress, vector.ingress_judgement[i])
+    if way.standing == KNOWN and record.judged == way.stamp:
+        count_judgement(router, way.egress, record.original.judgement)
+        count_judgement(router, way.ingress, record.reply.judgement)
+    else:
+        count_judgement(router, way.egress, vector.egress_judgement[i])
+        count_judgement(router, way.ingress, vector.ingress_judgement[i])
     vector.egress_judgement[i] = way.egress
     vector.ingress_judgement[i] = way.ingress
     if passes and way.standing == KNOWN:
@@ -88,13 +92,16 @@ def judge_packet(vector: Any, router: Any, i: int, port: Any, high: Any, low: An
 
 
 @inlined
-def ports_of_flow(vector: Any, way: Any, i: int, port: Any) -> Any:
-    """Return a number for the ports that a flow is bridged between, who began it first, if frame ``i`` of it leaves by
-    ``port``. Another port at one end is always another number, others at both ends are nearly always."""
-    entered = np.int64(vector.in_port[i])
-    is_answer = way.standing == KNOWN and way.half & 1 == REPLY
-    first, other = (port, entered) if is_answer else (entered, port)
-    return np.uint16((first * _APART + other) & _SIXTEEN_BITS)
+def ports_of_flow(vector: Any, record: Any, way: Any, i: int, port: Any) -> Any:
+    """Return a number (uint32) for the ports that a flow goes between, who began it first, if frame ``i`` of it leaves
+    by ``port``; if that is ROUTED, the other end is where packets from there have come in, 0 if none has."""
+    entered = np.int64(vector.in_port[i]) + 1
+    noted = np.int64(record.between)
+    if way.standing == KNOWN and way.half & 1 == REPLY:
+        left = noted >> _PORT_BITS if port == ROUTED else port + 1
+        return np.uint32(left << _PORT_BITS | entered)
+    left = noted & _ONE_PORT if port == ROUTED else port + 1
+    return np.uint32(entered << _PORT_BITS | left)
 
 
 @kernel
@@ -108,12 +115,11 @@ def is_from_node(vector: Any, router: Any, i: int) -> bool:
 
 @inlined
 def note_judgement(vector: Any, record: Any, way: Any, i: int, port: Any) -> None:
-    """Let a flow pass on by what has just been said of frame ``i`` of it, which leaves by ``port`` if it is bridged."""
+    """Let a flow pass on by what has just been said of frame ``i`` of it, which leaves by ``port``, or is ROUTED."""
     record.original.judgement = way.egress
     record.reply.judgement = way.ingress
     record.judged = way.stamp
-    if port != ROUTED:
-        record.between = ports_of_flow(vector, way, i, port)
+    record.between = ports_of_flow(vector, record, way, i, port)
 
 
 @inlined

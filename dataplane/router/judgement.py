@@ -104,8 +104,8 @@ def judge_ingress(router: Any, source: Any, destination: Any, key: Any) -> bool:
 
 @inlined
 def count_judgement(router: Any, judgement: Any, before: Any) -> None:
-    """Let the rule of a judgement, if it has one, count one more packet; but not if that was said of the packet
-    ``before``: who had to wait is judged again."""
+    """Let the rule of a judgement, if it has one, count one more packet; but not if that was said ``before``, of the
+    packet, when it had to wait, or of its flow."""
     if judgement != before:
         count_hit(policy_of(router), judgement)
 

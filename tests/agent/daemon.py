@@ -9,7 +9,6 @@ In a configuration ``@`` stands for a prefix that no other test's namespaces hav
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -142,11 +141,3 @@ def daemon(folder: Path, configuration: str, *options: str) -> Iterator[Daemon]:
             yield running
         finally:
             running.end_everything()
-
-
-def lost_packets(ping_output: str) -> tuple[int, int]:
-    """Return (transmitted, lost) out of ping's summary."""
-    summary = re.search(r"(\d+) packets transmitted, (\d+) received", ping_output)
-    assert summary, ping_output
-    transmitted, received = map(int, summary.groups())
-    return transmitted, transmitted - received

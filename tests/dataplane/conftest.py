@@ -10,6 +10,7 @@ from control.fabric import Fabric
 
 @pytest.fixture
 def fabric(request: pytest.FixtureRequest) -> Iterator[Fabric]:
-    """Empty tables, in shared memory, with room for what the test's file calls SMALL."""
-    with closing(Fabric(request.module.SMALL, shared=True)) as made:
+    """Empty tables in shared memory, with room for the mark's limits."""
+    mark = request.node.get_closest_marker("limits")
+    with closing(Fabric(mark.args[0], shared=True)) as made:
         yield made

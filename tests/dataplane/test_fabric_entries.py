@@ -21,12 +21,12 @@ from dataplane.neighbour.tables import CONFIRMED, view_neighbours
 from tests.configurations import port
 from tests.dataplane.fabrics import OUT, WAY_OUT, as_number, blue, copy_in_force, find, node, red
 from tests.flow.tables import Key, conversation_of
-from tests.generate.routers import random_addresses, random_router
+from tests.generate.routers import SMALL, random_addresses, random_router
 from tests.neighbour.rig import Rig
 from tests.packets import mac, mac_text
 from tests.scale import scaled
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.limits(SMALL)]
 
 
 def test_routes_say_where_they_lead_and_why(fabric: Fabric) -> None:

@@ -12,6 +12,7 @@ from control.fabric import Fabric
 from encap.build import Key, TableFullError
 from tests.configurations import port
 from tests.dataplane.peered import (
+    SMALL,
     WEB,
     check,
     endpoint,
@@ -20,7 +21,7 @@ from tests.dataplane.peered import (
     peer,
 )
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.limits(SMALL)]
 
 
 def test_ports_that_come_change_and_go_take_what_is_theirs_with_them(fabric: Fabric) -> None:

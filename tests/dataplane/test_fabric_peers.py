@@ -45,7 +45,7 @@ from tests.dataplane.peered import (
 )
 from tests.scale import scaled
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.limits(SMALL)]
 
 
 def random_peers(random: Random) -> tuple[Peer, ...]:

@@ -36,7 +36,7 @@ from tests.naive.interfaces import LINK_LOCAL, interfaces_of
 from tests.packets import mac
 from tests.scale import scaled
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.limits(SMALL)]
 
 
 def domain_number(fabric: Fabric, *key: Any) -> int:

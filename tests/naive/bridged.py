@@ -141,14 +141,15 @@ class Talk:
         """Let a packet go on in its conversation, if that is still allowed, or begin one."""
         router, judge, key = self.router, self.router.judge, self.packet.tuple
         half = router.flows.find(key, router.tick, self.zone)
+        is_nodes = judge.is_nodes(self.frame.port, self.source)
+        entered, left = self.frame.port.name, self.leaving.name if self.leaving else ""
         if half:
             flow, direction = half
-            if not judge.allows_on(flow, direction, self.source, destination, self._between(direction)):
+            if not judge.allows_on(flow, direction, self.source, destination, is_nodes, entered, left):
                 return DENIED
             if router.flows.track(flow, direction, self.packet, router.tick):
                 return None
             router.flows.remove(flow)
-        is_nodes = judge.is_nodes(self.frame.port, self.source)
         if not judge.allows(self.source, destination, key, is_nodes):
             return DENIED
         if router.flows.find(key.reversed(), router.tick, self.zone):
@@ -156,13 +157,8 @@ class Talk:
         begun = router.flows.begin(key, key.reversed(), self.packet, router.tick, self.zone)
         if begun is None:
             return drop("flow_table_full")
-        begun.judged, begun.is_nodes, begun.between = judge.stamp, is_nodes, self._between(0)
+        begun.judged, begun.is_nodes, begun.between = judge.stamp, is_nodes, (entered, left)
         return None
-
-    def _between(self, direction: int) -> tuple[str, str]:
-        """Return the ports that it goes between, who began the conversation first; no name if one is not known."""
-        entered, left = self.frame.port.name, self.leaving.name if self.leaving else ""
-        return (left, entered) if direction else (entered, left)
 
 
 def read(router: Router, frame: Frame) -> Passenger | Fate:

@@ -23,8 +23,8 @@ UNANSWERED_S = 300
 @dataclass(eq=False)
 class Flow:
     """``original`` is how its packets come, ``reply`` how answers to what they become will come. ``judged``: the stamp
-    of the policies that have allowed it; ``is_nodes``: the node itself began it; ``between``: the ports that it was
-    bridged between when it was allowed, who began it first."""
+    of the policies that have allowed it; ``is_nodes``: the node itself began it; ``between``: the ports that it went
+    between when it was allowed, who began it first; no name for one that is not known."""
 
     original: Tuple
     reply: Tuple
@@ -37,7 +37,7 @@ class Flow:
     zone: Any = None
     judged: int = 0
     is_nodes: bool = False
-    between: tuple[str, str] | None = None
+    between: tuple[str, str] = ("", "")
 
     def leaves_as(self, direction: int) -> Tuple:
         """Return what packets of a direction are translated to."""

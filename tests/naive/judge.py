@@ -62,17 +62,27 @@ class Judge:
         return destination.pod is None or self._ask("ingress", destination.pod, source, destination, packet).allowed
 
     def allows_on(
-        self, flow: Flow, direction: int, source: End, destination: End, between: tuple[str, str] | None = None
+        self,
+        flow: Flow,
+        direction: int,
+        source: End,
+        destination: End,
+        is_nodes: bool,
+        entered: str,
+        left: str | None = None,
     ) -> bool:
         """Whether policies allow, or have allowed since they changed, the conversation of a packet between two ends,
-        and, if that is bridged, between two ports."""
-        if flow.judged == self.stamp and between in (None, flow.between):
+        and between those ports, if it is bridged; if it is routed, between that which it enters by and any."""
+        between = (entered, flow.between[1] if left is None else left)
+        begins, answers = source, destination
+        if direction:
+            between = (flow.between[0] if left is None else left, entered)
+            begins, answers, is_nodes = destination, source, flow.is_nodes
+        if (flow.judged, flow.between) == (self.stamp, between):
             return True
-        begins, answers = (destination, source) if direction else (source, destination)
-        if not self.allows(begins, answers, flow.original._replace(dport=flow.reply.sport), flow.is_nodes):
+        if not self.allows(begins, answers, flow.original._replace(dport=flow.reply.sport), is_nodes):
             return False
-        flow.judged = self.stamp
-        flow.between = between or flow.between
+        flow.judged, flow.between = self.stamp, between
         return True
 
     def is_nodes(self, port: Port, source: End) -> bool:

@@ -57,6 +57,7 @@ class Course:
     is_redirected: bool = False
     destination: Address | None = None
     is_nodes: bool = False
+    entered: str = ""
 
 
 class Router(Node):
@@ -234,10 +235,11 @@ class Router(Node):
             return True
         leaves = course.leaves_as
         source, destination = judge.end(frame.port, packet.tuple.source), judge.end(None, leaves.destination)
+        course.entered, course.is_nodes = frame.port.name, judge.is_nodes(frame.port, source)
         if course.flow:
-            return judge.allows_on(course.flow, course.direction, source, destination)
+            ends = (source, destination, course.is_nodes, course.entered)
+            return judge.allows_on(course.flow, course.direction, *ends)
         seen = packet.tuple._replace(destination=leaves.destination, dport=leaves.dport)
-        course.is_nodes = judge.is_nodes(frame.port, source)
         return judge.allows(source, destination, seen, course.is_nodes)
 
     def _leads_to(self, address: Address, interface: Interface) -> bool:
@@ -338,7 +340,7 @@ class Router(Node):
             begun = self.flows.begin(packet.tuple, reply, packet, self.tick)
             if begun is None:
                 return Fate("drop", "flow_table_full")
-            begun.judged, begun.is_nodes = self.judge.stamp, course.is_nodes
+            begun.judged, begun.is_nodes, begun.between = self.judge.stamp, course.is_nodes, (course.entered, "")
             self.nat.refreshed.pop(packet.tuple, None)
             course.leaves_as = reply.reversed()
         if course.leaves_as == packet.tuple:

@@ -86,7 +86,7 @@ class Rig:
         self.neighbours = make_neighbours(entry_limit, reachable_s, seed)
         self.parking: Parking = make_parking()
         self.interfaces = make_interfaces()
-        self.only = vector_of([Frame(bytes(12), 128, bytes(60), b"", (1, 0, 0x800, 3, 5, 0x2001))], 0)
+        self.only = vector_of([Frame(bytes(12), 128, bytes(60), b"", (1, 0, 0x800, 3, 5, 0x2001, 0, 0))], 0)
         self.asked: list[Asked] = []
         self.returned: list[int] = []
 

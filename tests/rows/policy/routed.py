@@ -6,11 +6,13 @@ from ipaddress import ip_network
 from control.model import Limits, Publish, Route
 from tests.checkers import came_out_of, consumed, dropped, refused
 from tests.rows.policy.world import (
+    B3,
     CLIENT,
     CLIENTS_ASK,
     NOTHING_IN,
     NOTHING_OUT,
     SERVER,
+    STRANGER,
     TCP_80,
     UDP_53,
     blocks,
@@ -178,6 +180,19 @@ ROWS = [
             gives(B1, udp(B1.ip4, B2.ip4, dport=53), came_out_of("b2")),
             tells(B2, B1, udp(B2.ip4, B1.ip4, 53, 4000), came_out_of("b1")),
             gives(B1, udp(B1.ip4, B2.ip4, dport=54), DENIED),
+        ),
+    ),
+    Row(
+        "a routed conversation is no way for others who say that they are one of its ends",
+        judged(CLIENTS_ASK, policy("alone", of=STRANGER, ingress=(), egress=()), **PLAIN),
+        (
+            *ALL,
+            gives(B1, udp(B1.ip4, B2.ip4, dport=53), came_out_of("b2")),
+            gives(B3, udp(B1.ip4, B2.ip4, dport=53), DENIED),
+            gives(B2, udp(B2.ip4, B1.ip4, 53, 4000), came_out_of("b1")),
+            gives(B3, udp(B2.ip4, B1.ip4, 53, 4000), DENIED),
+            gives(B1, udp(B1.ip4, B2.ip4, dport=53), came_out_of("b2")),
+            gives(B2, udp(B2.ip4, B1.ip4, 53, 4000), came_out_of("b1")),
         ),
     ),
     Row(
