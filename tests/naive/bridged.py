@@ -132,7 +132,7 @@ class Talk:
     def _enter_message(self, destination: End) -> Fate | None:
         """Judge a message that neither asks nor answers, unless it is about a known conversation."""
         router, judge = self.router, self.router.judge
-        if router.find_quoted(self.packet, self.zone):
+        if router.find_quoted(self.packet, router.by_domain.get(self.frame.domain), self.zone):
             return None
         is_nodes = judge.is_nodes(self.frame.port, self.source)
         return None if judge.allows(self.source, destination, self.packet.tuple, is_nodes) else DENIED

@@ -157,8 +157,8 @@ class Router(Node):
     def _find_course(self, packet: Packet, entering: Interface) -> Course:
         """Find out which conversation a packet belongs to."""
         if packet.is_message:
-            found = self.find_quoted(packet)
-            if found is None or not self._leads_to(found[0].towards.source, entering):
+            found = self.find_quoted(packet, entering)
+            if found is None:
                 return Course(packet.tuple)
             quote, half = found
             return Course(half[0].leaves_as(half[1]), half[0], half[1], quote=quote)
@@ -218,12 +218,16 @@ class Router(Node):
             self.fragments.let_pass(frame.domain, packet)
         return self._depart(frame, entering, hop.interface, hop.domain, mac, decrement_ttl(data))
 
-    def find_quoted(self, packet: Packet, zone: Any = None) -> tuple[Quote, tuple[Flow, int]] | None:
-        """Return what an error quotes, and the conversation of that. Where policies let it pass for that, it must go to
-        whom it quotes."""
+    def find_quoted(
+        self, packet: Packet, entering: Interface | None, zone: Any = None
+    ) -> tuple[Quote, tuple[Flow, int]] | None:
+        """Return what an error quotes, and the conversation of that. It must come in where the packet that it quotes
+        goes to; where policies let it pass for that, it must go to whom it quotes."""
         quote = read_quote(packet) if packet.is_error else None
         half = self.flows.find(quote.towards, self.tick, zone) if quote else None
         if quote is None or half is None:
+            return None
+        if zone is None and not self._leads_to(quote.towards.source, entering):
             return None
         is_lost = self.judge.is_on and packet.tuple.destination != quote.towards.destination
         return None if is_lost else (quote, half)
@@ -242,7 +246,7 @@ class Router(Node):
         seen = packet.tuple._replace(destination=leaves.destination, dport=leaves.dport)
         return judge.allows(source, destination, seen, course.is_nodes)
 
-    def _leads_to(self, address: Address, interface: Interface) -> bool:
+    def _leads_to(self, address: Address, interface: Interface | None) -> bool:
         """Whether packets for the address leave by the interface."""
         way = self.forwarding.find(address)
         return bool(way) and way[0].interface == interface
