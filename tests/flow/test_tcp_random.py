@@ -7,8 +7,8 @@ import pytest
 from dataplane.flow.tables import ANSWERED, ASSURED, FINISHED, PICKED_UP
 from dataplane.vector import FIRST_FRAGMENT, WHOLE
 from tests.flow.conversations import Conversation, Outcome, scale_option, tcp
-from tests.flow.tcp_twin import SLACK, WRAP, Connection, Segment
 from tests.flow.test_tcp_rows import lifetime
+from tests.naive.tcp import SLACK, WRAP, Connection, Segment
 from tests.scale import scaled
 
 pytestmark = pytest.mark.kernel

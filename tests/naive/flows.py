@@ -13,7 +13,7 @@ from typing import Any
 from control.model import Timeouts
 from tests.naive.fdb import ticks
 from tests.naive.packet import Packet, Tuple
-from tests.naive.tcp import TIMEOUTS, Connection, read_segment
+from tests.naive.tcp import NONSENSE, Connection, read_segment
 from tests.naive.wire import ICMP, ICMPV6, SCTP, TCP, UDP
 
 UNANSWERED_S = 300
@@ -24,13 +24,13 @@ UNANSWERED_S = 300
 class Flow:
     """``original`` is how its packets come, ``reply`` how answers to what they become will come. ``judged``: the stamp
     of the policies that have allowed it; ``is_nodes``: the node itself began it; ``between``: the ports that it went
-    between when it was allowed, who began it first; no name for one that is not known."""
+    between when it was allowed, who began it first; no name for one that is not known. ``connection`` is TCP's,
+    ``is_answered`` of all else."""
 
     original: Tuple
     reply: Tuple
     expires: int
     is_answered: bool = False
-    is_assured: bool = False
     connection: Connection = field(default_factory=Connection)
     packets: tuple[int, int] = (0, 0)
     octets: tuple[int, int] = (0, 0)
@@ -38,6 +38,11 @@ class Flow:
     judged: int = 0
     is_nodes: bool = False
     between: tuple[str, str] = ("", "")
+
+    @property
+    def is_assured(self) -> bool:
+        """Whether it is not given up for another."""
+        return self.connection.assured or self.is_answered
 
     def leaves_as(self, direction: int) -> Tuple:
         """Return what packets of a direction are translated to."""
@@ -67,29 +72,24 @@ class Flows:
         flow = Flow(original, reply, tick, zone=zone)
         self.halves[zone, reply] = flow, 1
         self.halves[zone, original] = flow, 0  # Of a sender to itself all packets are the original's.
-        if self._has_segment(packet):
-            flow.connection.begin(read_segment(packet))
         self._count(flow, 0, packet)
-        flow.expires = tick + self._timeout(flow)
+        state = flow.connection.begin(read_segment(packet, 0) or NONSENSE) if is_tcp(flow) else ""
+        flow.expires = tick + self._timeout(flow, state)
         return flow
 
     def track(self, flow: Flow, direction: int, packet: Packet, tick: int) -> bool:
         """Follow a further packet; False, and nothing was done, if it begins another connection."""
-        if self._has_segment(packet):
-            outcome = flow.connection.track(direction, read_segment(packet))
-            if outcome == "anew":
-                return False
-            self._count(flow, direction, packet)
-            if outcome == "unchanged":
-                return True
-            flow.is_answered |= bool(direction)
-            if flow.connection.state not in ("none", "syn_sent", "syn_sent2", "syn_received") and flow.is_answered:
-                flow.is_assured = True
+        state: str | None = ""
+        if is_tcp(flow):
+            segment = read_segment(packet, direction)
+            state = flow.connection.track(segment) if segment else flow.connection.lives()
         else:
-            self._count(flow, direction, packet)
             flow.is_answered |= bool(direction)
-            flow.is_assured |= bool(direction)
-        flow.expires = tick + self._timeout(flow)
+        if state == "anew":
+            return False
+        self._count(flow, direction, packet)
+        if state is not None:
+            flow.expires = tick + self._timeout(flow, state)
         return True
 
     def remove(self, flow: Flow) -> None:
@@ -120,15 +120,11 @@ class Flows:
                 return True
         return False
 
-    def _has_segment(self, packet: Packet) -> bool:
-        return packet.tuple.protocol == TCP and packet.transport is not None
-
-    def _timeout(self, flow: Flow) -> int:
+    def _timeout(self, flow: Flow, state: str) -> int:
+        """Return for how many ticks a flow lives; ``state`` is of TCP's, as whose a connection lives."""
         times, protocol = self.timeouts, flow.original.protocol
         if protocol == TCP:
-            seconds = getattr(times, TIMEOUTS[flow.connection.state])
-            is_silent = flow.connection.state == "established" and not flow.is_answered
-            return ticks(min(seconds, UNANSWERED_S) if is_silent else seconds)
+            return ticks(seconds_in(times, state))
         if protocol == UDP:
             return ticks(times.udp_stream_s if flow.is_answered else times.udp_s)
         if protocol in (ICMP, ICMPV6):
@@ -136,3 +132,16 @@ class Flows:
         if protocol == SCTP:
             return ticks(times.sctp_established_s if flow.is_answered else times.sctp_s)
         return ticks(times.generic_s)
+
+
+def is_tcp(flow: Flow) -> bool:
+    """Whether a flow is a connection of TCP."""
+    return flow.original.protocol == TCP
+
+
+def seconds_in(times: Timeouts, state: str) -> int:
+    """Return how long a connection lives in a state."""
+    if state == "unanswered":
+        return min(times.tcp_established_s, UNANSWERED_S)
+    seconds: int = getattr(times, f"tcp_{'syn_sent' if state == 'simultaneous_open' else state}_s")
+    return seconds

@@ -1,188 +1,228 @@
-"""TCP as connection tracking sees it: Linux's table of states, and its windows (Rooij, "Real stateful TCP packet
-filtering", 2001).
-
-A segment that lies out of window, or that its state has no use for, changes nothing. A connection that is first seen
-under way is taken as established.
-"""
+"""What ``dataplane/flow/tcp.py`` says of connections, as plainly as it can be said: the twin of its kernels."""
 
 import struct
 from dataclasses import dataclass, field
 
 from tests.naive.packet import Packet
 
-FIN, SYN, RST, ACK = 1, 2, 4, 16
+LETTERS = {"F": 1, "S": 2, "R": 4, "A": 16}
+SHORTEST_HEADER = 20
 WRAP = 1 << 32
-LOOSEST_ACK = 66_000
+SLACK = 1 << 17
+ENDED = ("time_wait", "close")
 
-STATES = (
-    "none",
-    "syn_sent",
-    "syn_received",
-    "established",
-    "fin_wait",
-    "close_wait",
-    "last_ack",
-    "time_wait",
-    "close",
-    "syn_sent2",
-)
-INVALID, IGNORE, ANEW = "invalid", "ignore", "anew"
-NEXT: dict[tuple[int, str], tuple[int | str, ...]] = {
-    # From none, syn_sent, syn_received, established, fin_wait, close_wait, last_ack, time_wait, close, syn_sent2.
-    (0, "syn"): (1, 1, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, ANEW, ANEW, 9),
-    (0, "synack"): (INVALID, INVALID, 2, INVALID, INVALID, INVALID, INVALID, INVALID, INVALID, 2),
-    (0, "fin"): (INVALID, INVALID, 4, 4, 6, 6, 6, 7, 8, INVALID),
-    (0, "ack"): (3, INVALID, 3, 3, 5, 5, 7, 7, 8, INVALID),
-    (0, "rst"): (INVALID, 8, 8, 8, 8, 8, 8, 8, 8, 8),
-    (1, "syn"): (INVALID, 9, INVALID, INVALID, INVALID, INVALID, INVALID, ANEW, ANEW, 9),
-    (1, "synack"): (INVALID, 2, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, 2),
-    (1, "fin"): (INVALID, INVALID, 4, 4, 6, 6, 6, 7, 8, INVALID),
-    (1, "ack"): (INVALID, IGNORE, 2, 3, 5, 5, 7, 7, 8, IGNORE),
-    (1, "rst"): (INVALID, 8, 8, 8, 8, 8, 8, 8, 8, 8),
-}
-TIMEOUTS = {
-    "syn_sent": "tcp_syn_sent_s",
-    "syn_sent2": "tcp_syn_sent_s",
-    "syn_received": "tcp_syn_received_s",
-    "established": "tcp_established_s",
-    "fin_wait": "tcp_fin_wait_s",
-    "close_wait": "tcp_close_wait_s",
-    "last_ack": "tcp_last_ack_s",
-    "time_wait": "tcp_time_wait_s",
-    "close": "tcp_close_s",
-}
+
+def ahead(one: int, other: int) -> int:
+    """Return how far ``one`` is ahead of ``other``: negative if it is behind."""
+    return (one - other + WRAP // 2) % WRAP - WRAP // 2
+
+
+def latest(one: int | None, other: int) -> int:
+    """Return the later of two numbers, of which the first may not be known."""
+    return other if one is None or ahead(other, one) > 0 else one
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What tracking reads of a segment."""
+    """A segment; ``scale`` is the option, if it has one."""
 
-    kind: str | None
-    seq: int
-    ack: int | None
-    end: int
+    reply: bool
+    flags: frozenset[str]
+    sequence: int
+    ack: int
     window: int
-    scale: int
-    is_syn: bool
-    is_rst: bool
+    payload: int = 0
+    scale: int | None = None
+    fragment: bool = False
+
+    @property
+    def kind(self) -> str:
+        shape = "".join(sorted(self.flags & set("SAFR")))
+        return {"S": "syn", "AS": "syn_ack", "A": "ack", "AF": "fin", "R": "rst", "AR": "rst"}.get(shape, "nonsense")
+
+    @property
+    def end(self) -> int:
+        return (self.sequence + self.payload + ("S" in self.flags) + ("F" in self.flags)) % WRAP
 
 
-def read_segment(packet: Packet) -> Segment:
-    """Return the segment in a packet whose TCP header is there."""
-    assert packet.transport is not None
+NONSENSE = Segment(False, frozenset(), 0, 0, 0)
+"""What no host sends. A connection of which a later fragment is seen first begins as if by that."""
+
+
+def read_segment(packet: Packet, direction: int) -> Segment | None:
+    """Return the segment in a packet, NONSENSE if its header cannot be right, None in the later fragments of one."""
+    if packet.transport is None:
+        return None
     data = packet.data[packet.transport :]
-    seq, ack = struct.unpack_from("!II", data, 4)
-    kinds, window = data[13], int.from_bytes(data[14:16], "big")
-    header = (data[12] >> 4) * 4
-    taken = max(len(data) - header, 0) + bool(kinds & SYN) + bool(kinds & FIN)
-    return Segment(
-        kind_of(kinds),
-        seq,
-        ack if kinds & ACK else None,
-        (seq + taken) % WRAP,
-        window,
-        read_scale(data[20:header]) if kinds & SYN else 0,
-        bool(kinds & SYN),
-        bool(kinds & RST),
-    )
+    header, bits = (data[12] >> 4) * 4, data[13]
+    if not SHORTEST_HEADER <= header <= len(data):
+        return NONSENSE
+    sequence, ack = struct.unpack_from("!II", data, 4)
+    window = int.from_bytes(data[14:16], "big")
+    flags = frozenset(letter for letter, bit in LETTERS.items() if bits & bit)
+    scale = read_scale(data[SHORTEST_HEADER:header])
+    payload = len(data) - header
+    return Segment(bool(direction), flags, sequence, ack, window, payload, scale, packet.fragment != "whole")
 
 
-def kind_of(kinds: int) -> str | None:
-    """Return which row of the table the flags choose."""
-    if kinds & RST:
-        return "rst"
-    if kinds & SYN:
-        return "synack" if kinds & ACK else "syn"
-    if kinds & FIN:
-        return "fin"
-    return "ack" if kinds & ACK else None
-
-
-def read_scale(options: bytes) -> int:
-    """Return the window scale that the options of a SYN announce (RFC 7323)."""
+def read_scale(options: bytes) -> int | None:
+    """Return the window scale that the options of a SYN offer (RFC 7323)."""
     at = 0
     while at < len(options) and options[at]:
         if options[at] == 1:
             at += 1
             continue
-        if at + 1 >= len(options) or options[at + 1] < 2:
+        if at + 1 >= len(options) or options[at + 1] < 2 or at + options[at + 1] > len(options):
             break
-        if options[at] == 3 and options[at + 1] == 3 and at + 2 < len(options):
+        if options[at] == 3 and options[at + 1] == 3:
             return min(options[at + 2], 14)
         at += options[at + 1]
-    return 0
-
-
-def is_before(one: int, other: int) -> bool:
-    """Whether a sequence number comes before another."""
-    return (one - other) % WRAP >= WRAP // 2
+    return None
 
 
 @dataclass
-class Window:
-    """What one direction has sent, and may send."""
+class Side:
+    """What is known of one direction."""
 
+    seen: bool = False
     end: int = 0
-    most_end: int = 0
-    most_window: int = 0
-    scale: int = 0
+    may_send_to: int = 0
+    window: int = 0
+    scale: int | None = None
+    acknowledged: int = 0
+    finished: bool = False
+    ignored_syn: tuple[int, int | None] | None = None
 
 
 @dataclass
 class Connection:
-    """The state of one connection."""
+    """``track`` follows it, and returns the state whose timeout the flow lives for now, None, or "anew"."""
 
-    state: str = "none"
-    windows: list[Window] = field(default_factory=lambda: [Window(), Window()])
+    state: str = "new"
+    assured: bool = False
+    answered: bool = False
+    loose: bool = False
+    sides: tuple[Side, Side] = field(default_factory=lambda: (Side(), Side()))
 
-    def begin(self, segment: Segment) -> None:
-        """Begin with the first segment seen."""
+    def begin(self, segment: Segment) -> str:
+        states = {"syn": "syn_sent", "syn_ack": "syn_received", "ack": "established", "fin": "fin_wait"}
+        self.state = states.get(segment.kind, "close")
+        self.loose = segment.kind != "syn" or segment.fragment
+        own, other = self.sides
         if segment.kind == "syn":
-            self.state = "syn_sent"
-        else:
-            self.state = {"fin": "fin_wait", "rst": "close"}.get(segment.kind or "", "established")
-        mine, other = self.windows
-        mine.end = segment.end
-        mine.most_window = max(segment.window, 1)
-        mine.most_end = segment.end if segment.is_syn else (segment.end + mine.most_window) % WRAP
-        mine.scale = segment.scale
-        if not segment.is_syn and segment.ack is not None:
-            other.end = other.most_end = segment.ack
+            self.open(own, other, segment)
+        elif self.state != "close":
+            other.acknowledged = segment.sequence
+            own.finished = segment.kind == "fin"
+            self.note(own, other, segment)
+        return self.lives()
 
-    def track(self, direction: int, segment: Segment) -> str | None:
-        """Follow a segment; return "anew" if it begins another connection, "unchanged" if it means nothing."""
-        following = INVALID if segment.kind is None else NEXT[direction, segment.kind][STATES.index(self.state)]
-        if following == ANEW:
+    def lives(self) -> str:
+        return "unanswered" if self.state == "established" and not self.answered else self.state
+
+    def open(self, own: Side, other: Side, segment: Segment) -> None:
+        if not own.seen or own.end != segment.end:
+            own.end = own.may_send_to = segment.end
+        own.seen = True
+        own.window, own.scale, own.ignored_syn = max(segment.window, 1), segment.scale, None
+        other.acknowledged = (segment.sequence + 1) % WRAP
+
+    def note(self, own: Side, other: Side, segment: Segment) -> None:
+        window = max(segment.window << (own.scale or 0), 1)
+        own.end = latest(own.end if own.seen else None, segment.end)
+        own.acknowledged = latest(own.acknowledged if own.seen else None, segment.ack)
+        other.may_send_to = latest(other.may_send_to if own.seen else None, (segment.ack + window) % WRAP)
+        own.window = max(own.window, window)
+        own.seen, own.ignored_syn = True, None
+
+    def track(self, segment: Segment) -> str | None:
+        own, other = self.sides[segment.reply], self.sides[not segment.reply]
+        kind = segment.kind
+        if kind == "nonsense":
+            return None
+        self.loose |= segment.fragment
+        if kind == "syn":
+            return self.track_syn(own, other, segment)
+        if kind == "syn_ack":
+            return self.track_syn_ack(own, other, segment)
+        if kind == "rst":
+            return self.track_reset(own, other, segment)
+        if self.state in ("syn_sent", "simultaneous_open") or not (self.loose or self.fits(own, other, segment)):
+            return None
+        self.note(own, other, segment)
+        self.answered |= segment.reply
+        own.finished |= kind == "fin"
+        if self.state not in ENDED:
+            self.state = self.progress(own, other, segment)
+        self.assured = (self.assured or (self.state == "established" and self.answered)) and self.state not in ENDED
+        return self.lives()
+
+    def fits(self, own: Side, other: Side, segment: Segment) -> bool:
+        sequence, end = segment.sequence, segment.end
+        if sequence == end:
+            sequence = end = own.end
+        return (
+            ahead(sequence, own.may_send_to) <= 0
+            and ahead(end, (own.end - max(other.window, SLACK)) % WRAP) >= 0
+            and ahead(segment.ack, other.end) <= 0
+            and ahead(segment.ack, (other.end - max(own.window, SLACK)) % WRAP) >= 0
+        )
+
+    def progress(self, own: Side, other: Side, segment: Segment) -> str:
+        finished = [(one, peer) for one, peer in ((own, other), (other, own)) if one.finished]
+        if not finished:
+            completes = self.state == "syn_received" and not segment.reply
+            return "established" if completes else self.state
+        done = all(ahead(one.end, peer.acknowledged) <= 0 for one, peer in finished)
+        if len(finished) == 1:
+            return "close_wait" if done else "fin_wait"
+        return "time_wait" if done else "last_ack"
+
+    def track_syn(self, own: Side, other: Side, segment: Segment) -> str | None:
+        if self.state in ENDED:
             return "anew"
-        if following in (INVALID, IGNORE) or not self._is_in_window(direction, segment):
-            return "unchanged"
-        self.state = STATES[int(following)]
+        if self.state in ("syn_sent", "simultaneous_open"):
+            self.open(own, other, segment)
+            if segment.reply:
+                self.answered, self.state = True, "simultaneous_open"
+            return self.state
+        if not segment.reply:
+            own.ignored_syn = None if segment.end == own.end else (segment.end, segment.scale)
         return None
 
-    def _is_in_window(self, direction: int, segment: Segment) -> bool:
-        sender, receiver = self.windows[direction], self.windows[1 - direction]
-        if sender.most_window == 0:
-            sender.scale = segment.scale
-            sender.end = segment.end
-            sender.most_window = max(segment.window, 1)
-            sender.most_end = segment.end if segment.is_syn else (segment.end + sender.most_window) % WRAP
-        seq, end = segment.seq, segment.end
-        ack = receiver.end if segment.ack is None or (segment.is_rst and segment.ack == 0) else segment.ack
-        if segment.is_rst and seq == 0 and self.state == "syn_sent":
-            seq = end = sender.end
-        loosest = max(sender.most_window, LOOSEST_ACK)
-        fits = (
-            is_before(seq, (sender.most_end + 1) % WRAP)
-            and is_before((sender.end - receiver.most_window - 1) % WRAP, end)
-            and is_before(ack, (receiver.end + 1) % WRAP)
-            and is_before((receiver.end - loosest - 1) % WRAP, ack)
-        )
-        if not fits:
-            return False
-        window = segment.window if segment.is_syn else segment.window << sender.scale
-        sender.most_window = max(sender.most_window, window)
-        if is_before(sender.end, end):
-            sender.end = end
-        if is_before(receiver.most_end, (ack + window) % WRAP):
-            receiver.most_end = (ack + max(window, 1)) % WRAP
-        return True
+    def track_syn_ack(self, own: Side, other: Side, segment: Segment) -> str | None:
+        answers = ("syn_sent", "syn_received", "simultaneous_open") if segment.reply else ("simultaneous_open",)
+        if self.state not in answers or not self.covers_syn(own, other, segment):
+            if not segment.reply or other.ignored_syn is None or (other.ignored_syn[0] - segment.ack) % (1 << 16):
+                return None
+            other.end = other.may_send_to = segment.ack
+            other.window, other.scale, other.ignored_syn = 0xFFFF, other.ignored_syn[1], None
+            own.finished = other.finished = self.loose = False
+        self.open(own, other, segment)
+        if ahead(other.acknowledged, segment.sequence) != 1:
+            raise AssertionError
+        own.acknowledged = segment.ack
+        other.may_send_to = (segment.ack + max(segment.window, 1)) % WRAP
+        own.may_send_to = latest(own.may_send_to, (own.end + other.window) % WRAP)
+        if own.scale is None or other.scale is None:
+            own.scale = other.scale = None
+        self.state, self.answered = "syn_received", True
+        return self.state
+
+    @staticmethod
+    def covers_syn(own: Side, other: Side, segment: Segment) -> bool:
+        return ahead(segment.ack, own.acknowledged) >= 0 and ahead(segment.ack, other.end) <= 0
+
+    def track_reset(self, own: Side, other: Side, segment: Segment) -> str | None:
+        expected = other.acknowledged
+        if self.state == "syn_sent" and segment.reply:
+            closes = "A" in segment.flags and self.covers_syn(own, other, segment)
+            fits = False
+        else:
+            closes = segment.sequence == expected or (own.seen and segment.sequence == own.end)
+            limit = (expected + (1 << 30)) % WRAP if self.loose else own.may_send_to
+            fits = ahead(segment.sequence, expected) >= 0 and ahead(segment.sequence, limit) <= 0
+        if closes:
+            self.state, self.assured = "close", False
+            self.answered |= segment.reply
+        return "close" if closes or fits else None
