@@ -4,6 +4,7 @@
 was counted; the ``…_phases`` change the configuration under way. Nothing here needs root.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from control.model import Configuration
@@ -38,7 +39,7 @@ def run_naive_phases(phases: Sequence[Phase], real: Run | None = None) -> Run:
                 follower.at = len(outcomes)
             outcomes.append(twin.receive(*arrival))
     flows = twin.router.flows.present(twin.router.tick)
-    conversations = {flow.original: Conversation(flow.reply, flow.packets, flow.octets) for flow in flows}
+    conversations = Counter(Conversation(flow.original, flow.reply, flow.packets, flow.octets) for flow in flows)
     return Run(outcomes, twin.counters, twin.drops, conversations=conversations)
 
 

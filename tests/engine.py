@@ -14,6 +14,7 @@ import numpy as np
 from control.fabric import Fabric
 from control.fabric.entries import PROTOCOL_NAMES, FlowTuple
 from control.model import Configuration
+from dataplane.flow.tables import PROTOCOL_SHIFT
 from dataplane.generation.tables import COPIES
 from dataplane.pipeline import begin_burst, carry_vector, rest
 from dataplane.ports.memory.kernels import load_frames
@@ -27,6 +28,8 @@ from tests.naive.switch import Outcome
 from tests.runs import Arrival, Conditions, Conversation, Phase, Run, Traffic
 
 WORKER = 0
+ZONE_MASK = (1 << int(PROTOCOL_SHIFT)) - 1
+"""The bits of a flow's tuple that say in which domain alone it means something, 0 where the router is."""
 
 
 class Engine(NamedTuple):
@@ -71,14 +74,13 @@ def run_phase(
     fabric: Fabric, phase: Phase, sizes: Sequence[int], is_followed: bool
 ) -> Iterator[tuple[Outcome, dict[Tuple, Tuple]]]:
     """Put the phase's configuration in force and switch its frames; yield their outcomes, each with the replies of the
-    conversations that there were when its vector was through, if the run is followed."""
+    router's conversations that there were when its vector was through, if the run is followed."""
     engine = begin(fabric, phase.configuration, phase.conditions)
     frames, data = in_memory(engine, phase.arrivals)
     done, size = 0, cycle(sizes)
     while done < len(phase.arrivals):
         outcomes = carry(engine, frames, data, done, next(size))
-        conversations = conversations_of(fabric, phase.arrivals[done].time_ns) if is_followed else {}
-        replies = {original: each.reply for original, each in conversations.items()}
+        replies = replies_of(fabric, phase.arrivals[done].time_ns) if is_followed else {}
         yield from ((outcome, replies) for outcome in outcomes)
         done += len(outcomes)
 
@@ -166,13 +168,23 @@ def run_of(fabric: Fabric, carried: list[tuple[Outcome, dict[Tuple, Tuple]]], no
     return Run(outcomes, Counter(learning), Counter(drops), traffic, conversations_of(fabric, now_ns), replies)
 
 
-def conversations_of(fabric: Fabric, now_ns: int) -> dict[Tuple, Conversation]:
-    """Return the conversations that there are at ``now_ns``, by their original tuples."""
-    return {
-        tuple_of(flow.protocol, flow.original): Conversation(
-            tuple_of(flow.protocol, flow.reply), flow.packets, flow.bytes
+def conversations_of(fabric: Fabric, now_ns: int) -> Counter[Conversation]:
+    """Return the conversations that there are at ``now_ns``."""
+    return Counter(
+        Conversation(
+            tuple_of(flow.protocol, flow.original), tuple_of(flow.protocol, flow.reply), flow.packets, flow.bytes
         )
         for flow in fabric.flows(now_ns)
+    )
+
+
+def replies_of(fabric: Fabric, now_ns: int) -> dict[Tuple, Tuple]:
+    """Return how the answers come, by how its packets do, of each conversation that there is where the router is."""
+    words = fabric.state.flow_records["original"]["key"]["word"]
+    return {
+        tuple_of(flow.protocol, flow.original): tuple_of(flow.protocol, flow.reply)
+        for flow in fabric.flows(now_ns)
+        if int(words[flow.number]) & ZONE_MASK == 0
     }
 
 

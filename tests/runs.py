@@ -47,8 +47,9 @@ class Traffic(NamedTuple):
 
 
 class Conversation(NamedTuple):
-    """A flow: how answers come, and how many packets and bytes of IP went each way."""
+    """A flow: how its packets come, how answers do, and how many packets and bytes of IP went each way."""
 
+    original: Tuple
     reply: Tuple
     packets: tuple[int, int]
     octets: tuple[int, int]
@@ -57,15 +58,15 @@ class Conversation(NamedTuple):
 @dataclass
 class Run:
     """What a run did: one outcome per arrival, the FDB's counters, drops by (port, reason), the ports' traffic, and the
-    conversations that there are in the end, by their original tuples.
+    conversations that there are in the end. Several may be alike: in domains that have addresses of their own.
 
-    ``replies``: for each arrival, the reply tuples by the original ones of the conversations that there were when its
-    vector was through.
+    ``replies``: for each arrival, the reply tuples by the original ones of the router's conversations that there were
+    when its vector was through.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     counters: Counter[str] | None = field(default_factory=Counter)
     drops: Counter[tuple[str, str]] = field(default_factory=Counter)
     traffic: dict[str, Traffic] | None = None
-    conversations: dict[Tuple, Conversation] | None = None
+    conversations: Counter[Conversation] | None = None
     replies: list[dict[Tuple, Tuple]] = field(default_factory=list, compare=False)

@@ -7,7 +7,7 @@ import pytest
 
 from control.model import Configuration
 from tests.drive import run_naive_phases, run_phases, run_switch
-from tests.fuzz.oracle import are_alike, hold
+from tests.fuzz.oracle import are_alike, hold, told_apart
 from tests.generate.judged import with_other_policies, with_policies
 from tests.generate.nodes import random_configuration
 from tests.generate.routed import random_node, random_traffic
@@ -57,4 +57,5 @@ def test_pipeline_agrees_with_the_twin_when_policies_change(number: int, seed: i
     twin = run_naive_phases(phases, real)
     for at, (arrival, one, other) in enumerate(zip(arrivals, twin.outcomes, real.outcomes, strict=True)):
         assert are_alike(one, other), f"frame {at}: {arrival}: the twin says {one}, the pipeline {other}"
-    assert (+twin.drops, twin.conversations) == (+real.drops, real.conversations)
+    assert +twin.drops == +real.drops
+    assert told_apart(twin.conversations) == told_apart(real.conversations)

@@ -4,12 +4,11 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from control.model import Configuration
 from tests.drive import run_naive
-from tests.naive.packet import Tuple
 from tests.naive.switch import Outcome
 from tests.runs import CALM, Arrival, Conditions, Conversation, Run, Traffic
 from tests.tunnels import counted_at, tunnel_traffic, with_first_ports
@@ -31,15 +30,17 @@ def hold(configuration: Configuration, arrivals: Sequence[Arrival], run: Run, co
     if expected.counters is not None and run.counters is not None:
         require_equal("FDB counters", +expected.counters, +run.counters)
     if run.conversations is not None:
-        require_equal("conversations", told_apart(expected.conversations or {}), told_apart(run.conversations))
+        require_equal("conversations", told_apart(expected.conversations), told_apart(run.conversations))
 
 
-def told_apart(conversations: Mapping[Tuple, Conversation]) -> dict[Tuple, Conversation]:
+def told_apart(conversations: Counter[Conversation] | None) -> Counter[Conversation]:
     """Return conversations with both directions counted as one where what goes either way has the same tuple."""
-    return {
-        key: Conversation(each.reply, (sum(each.packets), 0), (sum(each.octets), 0)) if key == each.reply else each
-        for key, each in conversations.items()
-    }
+    return Counter(
+        each._replace(packets=(sum(each.packets), 0), octets=(sum(each.octets), 0))
+        if each.original == each.reply
+        else each
+        for each in (conversations or Counter()).elements()
+    )
 
 
 def are_alike(twin: Outcome | None, real: Outcome | None) -> bool:
