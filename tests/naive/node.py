@@ -32,19 +32,20 @@ class Node:
         self.errors: dict[str, TokenBucket] = {}
         self.caused: deque[Frame | Own | Parcel] = deque()
         self.now_ns, self.tick = 0, 0
-        self.changes = 0
+        self.changes = 1
         self.nat = Nat(configuration)
+        self.configuration = configuration
         self.reconfigure(configuration)
 
     def reconfigure(self, configuration: Configuration) -> None:
-        """Take another configuration; what is known of neighbours stays."""
+        """Take another configuration; what is known of neighbours stays. Nobody is judged anew by the same one."""
+        self.changes += configuration != self.configuration
         self.configuration = configuration
         self.interfaces = interfaces_of(configuration)
         self.by_domain = {domain: each for each in self.interfaces for domain in each.domains}
         self.forwarding = Forwarding(configuration, self.interfaces)
         self.vtep = vtep_of(configuration, self.interfaces)
         self.nat.reconfigure(configuration)
-        self.changes += 1
         self.judge = Judge(configuration, self.changes)
 
     def set_time(self, now_ns: int) -> None:
