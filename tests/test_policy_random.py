@@ -8,9 +8,9 @@ import pytest
 from control.model import Configuration
 from tests.drive import run_naive_phases, run_phases, run_switch
 from tests.fuzz.oracle import are_alike, hold, told_apart
-from tests.generate.judged import with_other_policies, with_policies
+from tests.generate.judged import random_talk, with_other_policies, with_policies
 from tests.generate.nodes import random_configuration
-from tests.generate.routed import random_node, random_traffic
+from tests.generate.routed import random_node
 from tests.generate.traffic import random_arrivals
 from tests.runs import Arrival, Phase
 from tests.scale import scaled
@@ -24,11 +24,11 @@ CHANGES = 4
 
 def draw(random: Random) -> tuple[Configuration, list[Arrival]]:
     """Return a node that switches alone, or one that routes, and what comes in."""
-    if random.random() < 0.4:
+    if random.random() < 0.3:
         node = with_policies(random, random_configuration(random))
         return node, list(random_arrivals(random, node, FRAMES))
     node = with_policies(random, random_node(random))
-    return node, list(random_traffic(random, node, FRAMES))
+    return node, list(random_talk(random, node, FRAMES))
 
 
 @pytest.mark.parametrize("number", range(scaled(40, jit_off=4)))

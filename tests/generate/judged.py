@@ -1,10 +1,14 @@
 """Random policies for random nodes: their ports become pods with labels, and somebody has written about these."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
 from control.model import Configuration, Port
 from tests.generate.policies import NAMESPACES, random_labels, random_manifests, random_named_ports
+from tests.generate.routed import random_traffic
+from tests.naive.overlay import destination_of
+from tests.runs import Arrival
 
 
 def with_policies(random: Random, configuration: Configuration) -> Configuration:
@@ -29,3 +33,13 @@ def as_pod(random: Random, port: Port) -> Port:
         labels=random_labels(random),
         named_ports=random_named_ports(random),
     )
+
+
+def random_talk(random: Random, node: Configuration, count: int) -> Iterator[Arrival]:
+    """Yield random traffic of a node that routes, in which pods talk to each other directly, mostly, where they can."""
+    macs = {address.ip: port.mac for port in node.ports for address in port.addresses if port.mac}
+    for arrival in random_traffic(random, node, count):
+        to = macs.get(destination_of(arrival.frame))
+        if to and random.random() < 0.7:
+            arrival = arrival._replace(frame=to + arrival.frame[6:])
+        yield arrival
