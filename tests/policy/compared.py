@@ -46,6 +46,7 @@ class Compiled:
     def settle(self, world: World) -> None:
         """Have the tables say what a world's policies do."""
         pods = {pod.name: pod for pod in world.pods}
+        self.own = world.own
         self.book.settle(Wanted(pods, world.manifests, world.own, world.names))
         self.book.release()
 
@@ -57,7 +58,8 @@ class Compiled:
     def ask(self, question: Question) -> Verdict:
         """Return what workers would find."""
         ends = end_of(self.state, str(question.source)), end_of(self.state, str(question.destination))
-        allowed, egress, ingress = judge(self.state, *ends, question.protocol, question.port)
+        is_node = question.source in self.own  # Where it comes in says so to workers, no table does.
+        allowed, egress, ingress = judge(self.state, *ends, question.protocol, question.port, is_node)
         return Verdict(allowed, self._said(egress), self._said(ingress))
 
     def _said(self, judgement: int) -> Decision | None:
