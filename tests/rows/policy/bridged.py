@@ -30,14 +30,15 @@ from tests.rows.policy.world import (
     policy,
     tells,
 )
-from tests.rows.router.errors import head, unreachable, unreachable6
-from tests.rows.router.world import B1, B2, Station, ether, ip, ping, tcp, udp
+from tests.rows.router.errors import HOP, head, unreachable, unreachable6
+from tests.rows.router.world import B1, B2, FAR, G, Station, ether, gives, ip, met, ping, tcp, udp
 from tests.rows.row import LIFETIME_TICKS, Row, Step, step
 
 ALL = heard(B1, B2, B3)
 ASKED, ASKED6 = udp(B1.ip4, B2.ip4, dport=53), udp(B1.ip6, B2.ip6, dport=53)
 ANSWER, ANSWER6 = udp(B2.ip4, B1.ip4, 53, 4000), udp(B2.ip6, B1.ip6, 53, 4000)
 NOT_ASKED = udp(B1.ip4, B2.ip4, dport=54)
+AWAY = udp(B1.ip4, FAR)
 TO_B2, TO_B1, TO_B3 = (came_out_of("b2"), untouched()), (came_out_of("b1"), untouched()), (came_out_of("b3"),)
 DENIED = dropped("policy_denied")
 BROKEN = bytearray(passes(B1, B2, ASKED))
@@ -222,6 +223,17 @@ ROWS = [
             *ALL,
             tells(B1, B2, ASKED, *TO_B2),
             tells(B1, B3, unreachable(B1.ip4, B3.ip4, head(ANSWER), 3), DENIED),
+        ),
+    ),
+    Row(
+        "an error about a routed conversation is none about that if it comes from where that does not lead",
+        judged(policy("deaf", of=CLIENT, ingress=()), blue={"masquerade": False}),
+        (
+            *ALL,
+            *met(B1, G),
+            gives(B1, AWAY, came_out_of("wan")),
+            tells(B3, B1, unreachable(B3.ip4, B1.ip4, head(AWAY), 3), DENIED),
+            gives(G, unreachable(HOP, B1.ip4, head(AWAY), 3), came_out_of("b1")),
         ),
     ),
     Row(
